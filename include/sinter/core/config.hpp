@@ -1,0 +1,42 @@
+// The only place of the library that asks which compiler reads it. Read by g++, clang++, nvcc and
+// NVRTC alike.
+#pragma once
+
+/// Version of the library: major * 10000 + minor * 100 + patch.
+#define SINTER_VERSION 100
+
+// SINTER_NVCC: this translation unit can hold kernels. SINTER_DEVICE_CODE: this is the device pass
+// of it. SINTER_RTC: NVRTC reads it, which has no standard headers.
+#if defined(__CUDACC__)
+#define SINTER_NVCC 1
+#else
+#define SINTER_NVCC 0
+#endif
+#if defined(__CUDA_ARCH__)
+#define SINTER_DEVICE_CODE 1
+#else
+#define SINTER_DEVICE_CODE 0
+#endif
+#if defined(__CUDACC_RTC__)
+#define SINTER_RTC 1
+#else
+#define SINTER_RTC 0
+#endif
+
+// SINTER_EMULATOR: kernels of this translation unit run on the emulator as well (test builds only).
+#if !defined(SINTER_EMULATOR) || SINTER_NVCC
+#undef SINTER_EMULATOR
+#define SINTER_EMULATOR 0
+#endif
+
+/// Marks a function that both the host and a kernel may call. Empty outside CUDA.
+#if SINTER_NVCC
+#define SINTER_HD __host__ __device__
+#define SINTER_DEVICE __device__ __forceinline__
+#else
+#define SINTER_HD
+#define SINTER_DEVICE inline
+#endif
+
+/// Forces inlining: inner loops of generated code are built of many one-line functions.
+#define SINTER_INLINE inline __attribute__((always_inline))
