@@ -1,0 +1,212 @@
+// What one loop of a stage loads, computes and delivers, as straight-line code without branches:
+// the part that the host loops and every kernel share. Device-readable.
+#pragma once
+
+#include "sinter/ir/list.hpp"
+
+namespace sinter::ir {
+
+/// Conversion between register types. Floating to integer truncates, saturates and maps NaN to 0;
+/// to bool is `x != 0`; to bfloat16 rounds a float register.
+template <dtype To, class From>
+SINTER_HD SINTER_INLINE constexpr compute_t<To> convert(From x) {
+    if constexpr (To == dtype::boolean) {
+        return x != From(0);
+    } else if constexpr (To == dtype::bf16) {
+        return static_cast<float>(bfloat16(x));
+    } else if constexpr (To == dtype::i64 && (same_v<From, float> || same_v<From, double>)) {
+        if (x != x) return 0;
+        if (x >= From(9223372036854775808.0)) return 0x7fffffffffffffffL;
+        if (x <= From(-9223372036854775808.0)) return static_cast<int64>(1UL << 63);
+        return static_cast<int64>(x);
+    } else {
+        return static_cast<compute_t<To>>(x);
+    }
+}
+
+/// The registers of a stage, one per instruction and typed by it. Indices are constants, so the
+/// arrays dissolve into registers.
+template <class C>
+struct registers {
+    SINTER_HD static constexpr bool holds(dtype d) {
+        for (int i = 0; i < C::size; ++i)
+            if (compute_dtype(C::at(i).type) == d) return true;
+        return false;
+    }
+    float f[holds(dtype::f32) ? C::size : 1];
+    double d[holds(dtype::f64) ? C::size : 1];
+    int64 i[holds(dtype::i64) ? C::size : 1];
+    bool b[holds(dtype::boolean) ? C::size : 1];
+
+    /// The register of instruction J.
+    template <int J>
+    SINTER_HD SINTER_INLINE auto& at() {
+        constexpr dtype t = compute_dtype(C::at(J).type);
+        if constexpr (t == dtype::f32) {
+            return f[J];
+        } else if constexpr (t == dtype::f64) {
+            return d[J];
+        } else if constexpr (t == dtype::i64) {
+            return i[J];
+        } else {
+            return b[J];
+        }
+    }
+    template <int J>
+    SINTER_HD SINTER_INLINE const auto& at() const {
+        return const_cast<registers*>(this)->template at<J>();
+    }
+};
+
+/// A scalar operand as it travels to a kernel: 64 bits, read as double for floating types, else as
+/// int64.
+struct scalar_bits {
+    uint64 bits = 0;
+    template <dtype D>
+    SINTER_HD constexpr compute_t<D> as() const {
+        if constexpr (is_floating(D)) {
+            return convert<D>(bits_as<double>(bits));
+        } else {
+            return convert<D>(bits_as<int64>(bits));
+        }
+    }
+};
+
+/// The user's functors with their state.
+template <class F>
+struct functor_pack;
+template <>
+struct functor_pack<functor_types<>> {};
+template <class F, class... G>
+struct functor_pack<functor_types<F, G...>> {
+    F first;
+    functor_pack<functor_types<G...>> rest;
+    template <int I>
+    SINTER_HD SINTER_INLINE const auto& at() const {
+        if constexpr (I == 0) {
+            return first;
+        } else {
+            return rest.template at<I - 1>();
+        }
+    }
+};
+
+/// Loop W of stage C (a pass, side_a or side_b).
+template <class C, int W>
+struct pass {
+    using regs = registers<C>;
+    using functors = functor_pack<typename C::functors>;
+    static constexpr int size = C::size;
+
+    struct in_loop {
+        bool loads;
+        SINTER_HD constexpr bool operator()(const instr& x) const {
+            const bool source = x.h == how::load || x.h == how::core;
+            return (x.loops >> W & 1) && (loads ? source : x.h == how::compute);
+        }
+    };
+    struct completes {
+        SINTER_HD constexpr bool operator()(const instr& x) const {
+            return W < max_passes && x.h == how::reduce && x.level == W + 1;
+        }
+    };
+    struct per_row {
+        SINTER_HD constexpr bool operator()(const instr& x) const {
+            return W < max_passes && x.row_constant && x.level == W &&
+                   (x.h == how::load || x.h == how::compute);
+        }
+    };
+    /// Loaded (or taken from the core) for every element of the loop; computed for every element;
+    /// reductions that the loop completes; values of the row that become available before it.
+    SINTER_HD static constexpr auto loads() { return C::select(in_loop{true}); }
+    SINTER_HD static constexpr auto point() { return C::select(in_loop{false}); }
+    SINTER_HD static constexpr auto folds() { return C::select(completes{}); }
+    SINTER_HD static constexpr auto row_values() { return C::select(per_row{}); }
+
+    /// The value of instruction J: from the row's registers if it is one per row, else from the
+    /// element's.
+    template <int J>
+    SINTER_HD SINTER_INLINE static auto get(const regs& v, const regs& row) {
+        constexpr instr x = C::at(J);
+        if constexpr (x.h == how::constant) {
+            constexpr auto value = scalar_bits{x.value}.template as<x.type>();
+            return value;
+        } else if constexpr (x.h == how::scalar || (x.row_constant && W < max_passes)) {
+            return row.template at<J>();
+        } else {
+            return v.template at<J>();
+        }
+    }
+    /// Evaluates computation J.
+    template <int J>
+    SINTER_HD SINTER_INLINE static auto value(const regs& v, const regs& row, const functors& f) {
+        constexpr instr x = C::at(J);
+        if constexpr (x.op == op_cast) {
+            return convert<x.type>(get<x.in[0]>(v, row));
+        } else if constexpr (x.op == op_expand) {
+            return get<x.in[0]>(v, row);
+        } else if constexpr (x.op == op_user) {
+            return user<J>(v, row, f);
+        } else if constexpr (x.in[2] >= 0) {
+            return operation<x.op>::value(
+                get<x.in[0]>(v, row), get<x.in[1]>(v, row), get<x.in[2]>(v, row));
+        } else if constexpr (x.in[1] >= 0) {
+            return operation<x.op>::value(get<x.in[0]>(v, row), get<x.in[1]>(v, row));
+        } else {
+            return operation<x.op>::value(get<x.in[0]>(v, row));
+        }
+    }
+    /// Runs every computation of the loop on registers `v`, whose loads are filled in.
+    SINTER_HD SINTER_INLINE static void compute(regs& v, const regs& row, const functors& f) {
+        compute_all(v, row, f, make_ints<point().count>{});
+    }
+    /// Runs the computations of the row that become available before this pass (its loads are
+    /// filled in).
+    SINTER_HD SINTER_INLINE static void compute_row(regs& row, const functors& f) {
+        compute_row_all(row, f, make_ints<row_values().count>{});
+    }
+
+private:
+    template <int J>
+    SINTER_HD SINTER_INLINE static auto user(const regs& v, const regs& row, const functors& f) {
+        constexpr instr x = C::at(J);
+        const auto& call = f.template at<static_cast<int>(x.value)>();
+        if constexpr (x.in[2] >= 0) {
+            return static_cast<compute_t<x.type>>(
+                call(get<x.in[0]>(v, row), get<x.in[1]>(v, row), get<x.in[2]>(v, row)));
+        } else if constexpr (x.in[1] >= 0) {
+            return static_cast<compute_t<x.type>>(call(get<x.in[0]>(v, row), get<x.in[1]>(v, row)));
+        } else {
+            return static_cast<compute_t<x.type>>(call(get<x.in[0]>(v, row)));
+        }
+    }
+    template <int... K>
+    SINTER_HD SINTER_INLINE static void compute_all(regs& v,
+                                                    const regs& row,
+                                                    const functors& f,
+                                                    ints<K...>) {
+        constexpr auto p = point();
+        ((v.template at<p.at[K]>() = value<p.at[K]>(v, row, f)), ...);
+    }
+    template <int J>
+    SINTER_HD SINTER_INLINE static void compute_row_one(regs& row, const functors& f) {
+        if constexpr (C::at(J).h == how::compute) row.template at<J>() = value<J>(row, row, f);
+    }
+    template <int... K>
+    SINTER_HD SINTER_INLINE static void compute_row_all(regs& row, const functors& f, ints<K...>) {
+        constexpr auto p = row_values();
+        (compute_row_one<p.at[K]>(row, f), ...);
+    }
+};
+
+/// Calls f(number<0>), ..., f(number<N-1>): a loop whose index is a constant.
+template <class F, int... I>
+SINTER_HD SINTER_INLINE constexpr void unroll_list(F&& f, ints<I...>) {
+    (f(number<I>{}), ...);
+}
+template <int N, class F>
+SINTER_HD SINTER_INLINE constexpr void unroll(F&& f) {
+    unroll_list(static_cast<F&&>(f), make_ints<N>{});
+}
+
+}  // namespace sinter::ir
