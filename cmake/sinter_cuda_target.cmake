@@ -1,0 +1,9 @@
+# The target sinter::cuda: Sinter with the CUDA runtime. Read by the build and by the installed
+# configuration alike. It never links libcuda: a program must start where there is no driver.
+if(NOT TARGET sinter::cuda)
+    add_library(sinter::cuda INTERFACE IMPORTED)
+    target_compile_definitions(sinter::cuda INTERFACE SINTER_HAS_CUDA=1)
+    # Not the feature cuda_std_20, which CMake 3.25 does not know for nvcc.
+    target_compile_options(sinter::cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
+    target_link_libraries(sinter::cuda INTERFACE sinter::sinter CUDA::cudart)
+endif()
