@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/support/digits.hpp"
-#include "../../examples/support/progress.hpp"
 #include "reference_models.hpp"
+#include "support/digits.hpp"
+#include "support/progress.hpp"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/support/mnist.hpp"
+#include "support/mnist.hpp"
 
 namespace {
 

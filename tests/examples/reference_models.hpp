@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "../../examples/support/dataset.hpp"
+#include "support/dataset.hpp"
 
 namespace reference {
 
