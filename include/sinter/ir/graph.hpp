@@ -1,0 +1,384 @@
+// The expression graph: hash-consed nodes in a fixed array, built by constexpr functions, so that
+// the same code runs inside the compiler and at run time. Building simplifies: equal nodes exist
+// once, views sink to the leaves, sums of sums merge.
+#pragma once
+
+#include "sinter/ir/node.hpp"
+
+namespace sinter::ir {
+
+/// The limits of a graph; one more is a compile-time error that names the limit.
+inline constexpr int max_nodes = 640, max_views = 64, max_roots = 16, max_scopes = 16,
+                     max_scope_values = 8;
+
+/// Which slot each visited leaf, scalar and functor takes: its own, or that of an earlier one that
+/// the program assumes to be the same (checked when arrays are bound).
+template <int Cap>
+struct slot_map {
+    short leaf[Cap]{}, scalar[Cap]{}, functor[Cap]{};
+    constexpr slot_map() {
+        for (short i = 0; i < Cap; ++i) leaf[i] = scalar[i] = functor[i] = i;
+    }
+};
+
+/// What an expression's emission meets, in order: how the run-time operands are matched to slots.
+enum class visit : unsigned char { leaf, scalar, functor, shape, slice, share, share_again };
+
+template <int Cap>
+struct graph {
+    static constexpr int cap = Cap;
+    node n[Cap]{};
+    int size = 0;
+    view_step views[max_views]{};
+    int view_count = 0;
+    short root[max_roots]{};
+    int roots = 0;
+    // Emission state: what was visited (leaf, scalar, ... and its slot), and the values in scope of
+    // `with`.
+    struct visited {
+        visit what = visit::leaf;
+        short slot = 0;
+    } visits[Cap]{};
+    int visit_count = 0;
+    int leaves = 0, scalars = 0, functors = 0, shapes = 0, slices = 0, shares = 0;
+    slot_map<Cap> slots{};
+    bool shares_as_leaves =
+        false;  // a shared sub-expression was evaluated before: it is one more array
+    struct scope {
+        const void* tag = nullptr;
+        short value[max_scope_values]{};
+    } scopes[max_scopes]{};
+    int depth = 0;
+    struct memo_entry {
+        const void* tag = nullptr;
+        short node = -1, number = -1;
+    } memo[64]{};
+    int memos = 0;
+
+    /// Adds `x` unless it is there already; gives its number.
+    constexpr short add(const node& x) {
+        for (int i = 0; i < size; ++i)
+            if (n[i] == x) return static_cast<short>(i);
+        if (size == Cap)
+            throw "Sinter: an expression has too many operations: assign a part of it to a tensor, or use "
+                  "`with` or `share`.";
+        n[size] = x;
+        return static_cast<short>(size++);
+    }
+    constexpr short add_view(const view_step& v) {
+        for (int i = 0; i < view_count; ++i)
+            if (views[i] == v) return static_cast<short>(i);
+        if (view_count == max_views)
+            throw "Sinter: an expression has too many views: assign a part of it to a tensor.";
+        views[view_count] = v;
+        return static_cast<short>(view_count++);
+    }
+    constexpr void note(visit what, int slot) {
+        if (visit_count == Cap)
+            throw "Sinter: an expression has too many operands: assign a part of it to a tensor.";
+        visits[visit_count++] = {what, static_cast<short>(slot)};
+    }
+
+    // ---- sources
+    // -------------------------------------------------------------------------------------------
+    constexpr short leaf(dtype t, int rank) {
+        const short slot = slots.leaf[leaves++];
+        note(visit::leaf, slot);
+        return leaf_in(slot, t, rank);
+    }
+    constexpr short leaf_in(short slot, dtype t, int rank) {
+        node x;
+        x.type = t;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = slot;
+        return add(x);
+    }
+    constexpr short scalar(dtype t) {
+        node x;
+        x.k = kind::scalar;
+        x.type = t;
+        x.slot = slots.scalar[scalars++];
+        note(visit::scalar, x.slot);
+        return add(x);
+    }
+    constexpr short constant(dtype t, double v) {
+        node x;
+        x.k = kind::constant;
+        x.type = t;
+        x.value = constant_bits(t, v);
+        return add(x);
+    }
+    /// The number of elements of `of` along `axes`, as a value of type `t`.
+    constexpr short extent(short of, unsigned char axes, dtype t) {
+        if ((n[of].ones & axes) == axes) return constant(t, 1);
+        node x;
+        x.k = kind::extent;
+        x.type = t;
+        x.in[0] = of;
+        x.axes = axes;
+        return add(x);
+    }
+
+    // ---- operations
+    // ----------------------------------------------------------------------------------------
+    constexpr short pointwise(int op, dtype result, short a, short b = -1, short c = -1) {
+        node x;
+        x.k = kind::pointwise;
+        x.op = static_cast<unsigned char>(op);
+        x.type = result;
+        x.in[0] = a, x.in[1] = b, x.in[2] = c;
+        take_shape(x);
+        return add(x);
+    }
+    /// A table operation on operands of one type.
+    constexpr short apply(int op, short a, short b = -1, short c = -1) {
+        const dtype t = n[op == op_id<op::where> ? b : a].type;
+        return pointwise(op, info_of(op).result == yields::boolean ? dtype::boolean : t, a, b, c);
+    }
+    constexpr short cast(short a, dtype t) { return n[a].type == t ? a : pointwise(op_cast, t, a); }
+    constexpr short user(dtype result, short a, short b, short c) {
+        node x;
+        x.k = kind::pointwise;
+        x.op = op_user;
+        x.type = result;
+        x.in[0] = a, x.in[1] = b, x.in[2] = c;
+        x.slot = slots.functor[functors++];
+        note(visit::functor, x.slot);
+        take_shape(x);
+        return add(x);
+    }
+    /// `a` broadcast to the next run-time shape.
+    constexpr short expand(short a, int rank) {
+        node x;
+        x.k = kind::pointwise;
+        x.op = op_expand;
+        x.type = n[a].type;
+        x.in[0] = a;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = static_cast<short>(shapes);
+        note(visit::shape, shapes++);
+        return add(x);
+    }
+    /// Reduces `axes` of `a`, which stay with extent 1; the operand already has the type that is
+    /// folded.
+    constexpr short reduce(int red, unsigned char axes, short a) {
+        const node& y = n[a];
+        if (red == reduction_id<red::max> || red == reduction_id<red::sum>) {
+            if ((y.ones & axes) == axes) return a;
+            if (y.k == kind::reduction && y.op == red) {  // a sum of sums is one sum
+                return reduce(red, static_cast<unsigned char>(axes | y.axes), y.in[0]);
+            }
+        }
+        node x;
+        x.k = kind::reduction;
+        x.op = static_cast<unsigned char>(red);
+        x.type = reduced_dtype(red, y.type);
+        x.axes = axes;
+        x.in[0] = a;
+        x.rank = y.rank;
+        x.ones = static_cast<unsigned char>(y.ones | axes);
+        return add(x);
+    }
+    /// The sum over `axes` of a * b, where both are seen in the same index space of rank `frame`.
+    /// The summed axes must lie at or above `rank`, the rank of the result.
+    constexpr short contract(unsigned char axes, int rank, short a, short b) {
+        node x;
+        x.k = kind::contraction;
+        x.type = n[a].type;
+        x.axes = axes;
+        x.in[0] = a, x.in[1] = b;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = static_cast<unsigned char>((n[a].ones & n[b].ones) | axes);
+        return add(x);
+    }
+    /// The matrix product of two rank-2 values of one type: (m, k) x (k, n) in the index space (k,
+    /// m, n).
+    constexpr short matmul(short a, short b) {
+        const short left = permute(a, {{-1, 1, 0, -1, -1, -1, -1, -1}, 3});   // (k, m, 1)
+        const short right = permute(b, {{0, -1, 1, -1, -1, -1, -1, -1}, 3});  // (k, 1, n)
+        return contract(1 << 2, 2, left, right);
+    }
+    /// `a` stored in row-major order and seen under the next run-time shape.
+    constexpr short reshape(short a, int rank) {
+        node x;
+        x.k = kind::index_map;
+        x.type = n[a].type;
+        x.in[0] = a;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = static_cast<short>(shapes);
+        note(visit::shape, shapes++);
+        return add(x);
+    }
+
+    // ---- views: they sink to the leaves
+    // --------------------------------------------------------------------
+    /// `a` with its axes taken from `m`. An axis of `a` that `m` does not name must have extent 1
+    /// or be reduced.
+    constexpr short permute(short a, const axis_map& m) {
+        sink s;
+        s.map = m;
+        return view(a, s);
+    }
+    /// `a` cut along `axes` (bits) by the next run-time bounds.
+    constexpr short slice(short a, unsigned char axes) {
+        sink s;
+        s.axes = axes;
+        s.slot = static_cast<short>(slices);
+        note(visit::slice, slices++);
+        return view(a, s);
+    }
+    /// Drops `axes` of extent 1: what a reduction without keepdims does with the axes that it
+    /// folded.
+    constexpr short drop(short a, unsigned char axes) {
+        axis_map m;
+        for (int j = 0; j < n[a].rank; ++j)
+            if (!(axes >> j & 1)) m.at[m.rank++] = static_cast<signed char>(j);
+        return permute(a, m);
+    }
+
+    // ---- scopes (`with`) and shared sub-expressions
+    // ----------------------------------------------------------
+    constexpr void enter(const void* tag, const short* values, int count) {
+        if (depth == max_scopes) throw "Sinter: `with` is nested too deeply.";
+        scopes[depth].tag = tag;
+        for (int i = 0; i < count; ++i) scopes[depth].value[i] = values[i];
+        ++depth;
+    }
+    constexpr void leave() { --depth; }
+    constexpr short lookup(const void* tag, int i) const {
+        for (int d = depth - 1; d >= 0; --d)
+            if (scopes[d].tag == tag) return scopes[d].value[i];
+        throw "Sinter: an argument of `with` was used outside its function.";
+    }
+    constexpr const memo_entry* remembered(const void* tag) const {
+        for (int i = 0; i < memos; ++i)
+            if (memo[i].tag == tag) return &memo[i];
+        return nullptr;
+    }
+    constexpr void remember(const void* tag, short node, int number) {
+        if (memos == 64)
+            throw "Sinter: an expression has more than 64 shared parts: assign one to a tensor.";
+        memo[memos++] = {tag, node, static_cast<short>(number)};
+    }
+
+    /// True when nothing of `i` depends on the coordinates: scalars, constants and rank-0 arrays.
+    constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
+
+private:
+    // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
+    struct sink {
+        axis_map map;
+        unsigned char axes = 0;
+        short slot = -1;
+        short done[Cap]{};  // the result for each node met, plus one
+    };
+
+    constexpr void take_shape(node& x) {
+        for (const short c : x.in)
+            if (c >= 0) {
+                if (n[c].rank > x.rank) x.rank = n[c].rank;
+                x.ones = static_cast<unsigned char>(x.ones & n[c].ones);
+            }
+    }
+    static constexpr unsigned char moved(unsigned char ones, const axis_map& m) {
+        unsigned char r = 0;
+        for (int j = 0; j < max_rank; ++j)
+            if (m.at[j] < 0 || (ones >> m.at[j] & 1)) r = static_cast<unsigned char>(r | 1 << j);
+        return r;
+    }
+    static constexpr bool keeps(const node& x, const sink& s) {
+        if (x.ones == 0xff)
+            return s.slot >= 0 || x.k == kind::scalar || x.k == kind::constant ||
+                   x.k == kind::extent;
+        if (s.slot >= 0) return (x.ones & s.axes) == s.axes;
+        for (int j = 0; j < max_rank; ++j)
+            if (!(x.ones >> j & 1) && s.map.at[j] != j) return false;
+        return s.map.rank == x.rank;
+    }
+    constexpr short view(short i, sink& s) {
+        if (i < 0) return i;
+        const node x = n[i];
+        if (keeps(x, s)) return i;
+        if (s.done[i]) return static_cast<short>(s.done[i] - 1);
+        const short r = see(i, x, s);
+        s.done[i] = static_cast<short>(r + 1);
+        return r;
+    }
+    constexpr short see(short i, node x, sink& s) {
+        switch (x.k) {
+            case kind::leaf:
+            case kind::index_map: return through(x, s);
+            case kind::pointwise:
+                if (x.op == op_expand) {
+                    x.in[0] = view(x.in[0], s);
+                    return through(x, s);
+                }
+                for (short& c : x.in) c = view(c, s);
+                x.rank = s.slot >= 0 ? x.rank : s.map.rank;
+                x.ones = s.slot >= 0 ? x.ones : moved(x.ones, s.map);
+                return add(x);
+            case kind::reduction:
+            case kind::contraction:
+                if (s.slot >= 0) return through(stored(i), s);
+                return under_fold(x, s);
+            default: return i;
+        }
+    }
+    // The node's array seen through one more step.
+    constexpr short through(node x, const sink& s) {
+        view_step v;
+        v.parent = x.view;
+        v.slot = s.slot;
+        v.axes = s.axes;
+        if (s.slot < 0) {
+            v.map = s.map;
+            x.ones = moved(x.ones, s.map);
+            x.rank = s.map.rank;
+        }
+        x.view = add_view(v);
+        return add(x);
+    }
+    constexpr node stored(short i) const {
+        node x;
+        x.k = kind::index_map;
+        x.type = n[i].type;
+        x.rank = n[i].rank;
+        x.ones = n[i].ones;
+        x.in[0] = i;
+        return x;
+    }
+    // Permutes the result of a reduction or contraction by permuting its operands: folded axes that
+    // the result no longer shows move above its rank.
+    constexpr short under_fold(node x, const sink& s) {
+        sink inner;
+        inner.map = s.map;
+        unsigned char axes = 0, shown = 0;
+        for (int j = 0; j < max_rank; ++j) {
+            const int from = s.map.at[j];
+            if (from < 0) continue;
+            shown = static_cast<unsigned char>(shown | 1 << from);
+            if (x.axes >> from & 1) axes = static_cast<unsigned char>(axes | 1 << j);
+        }
+        int next = s.map.rank;
+        for (int a = 0; a < max_rank; ++a)
+            if ((x.axes >> a & 1) && !(shown >> a & 1)) {
+                if (next == max_rank)
+                    throw "Sinter: a reduction needs more than 8 axes at once: assign its operand to a tensor.";
+                inner.map.at[next] = static_cast<signed char>(a);
+                axes = static_cast<unsigned char>(axes | 1 << next++);
+            }
+        inner.map.rank = static_cast<signed char>(next);
+        sink other = inner;
+        x.in[0] = view(x.in[0], inner);
+        if (x.in[1] >= 0) x.in[1] = view(x.in[1], other);
+        x.axes = axes;
+        x.rank = s.map.rank;
+        x.ones = static_cast<unsigned char>(moved(x.ones, s.map) | axes);
+        return add(x);
+    }
+};
+
+}  // namespace sinter::ir

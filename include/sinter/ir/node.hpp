@@ -1,0 +1,67 @@
+// The nodes of an expression graph. Axes are counted from the right: axis 0 is the last one, so
+// that broadcasting aligns them without moving anything.
+#pragma once
+
+#include "sinter/ir/list.hpp"
+
+namespace sinter::ir {
+
+enum class kind : unsigned char {
+    leaf,         // an array
+    scalar,       // a run-time number
+    constant,     // a number known when compiling
+    extent,       // the number of elements of `in[0]` along `axes`
+    pointwise,    // operation `op` on in[0..2]; op_cast, op_expand and op_user included
+    reduction,    // reduction `op` of in[0] over `axes`, which stay with extent 1
+    contraction,  // sum over `axes` of in[0] * in[1], both seen in one index space; the axes stay
+                  // with extent 1
+    index_map,    // in[0] stored, then seen under another shape (`slot`) and through `view`
+};
+
+/// One node. Reduced axes at or above `rank` are dropped from the result's shape: a reduction
+/// without keepdims moves them there, so that the result's axes align from the right as any value's
+/// do.
+struct node {
+    kind k = kind::leaf;
+    unsigned char op = 0;
+    dtype type = dtype::f32;
+    signed char rank = 0;
+    unsigned char ones = 0xff;  // bit j: the extent of axis j is 1, known when compiling
+    unsigned char axes = 0;     // reduction, contraction, extent: bit per axis
+    short in[3] = {-1, -1, -1};
+    short slot =
+        -1;  // leaf, scalar, user functor: which one; op_expand, index_map: which run-time shape
+    short view = -1;   // leaf, index_map, op_expand: the last view step it is seen through
+    uint64 value = 0;  // constant: bits of a double (floating types) or of an int64
+
+    constexpr bool operator==(const node&) const = default;
+};
+
+/// Where each axis of a permuted value comes from: `at[j]` is the axis of the operand, -1 a new one
+/// of extent 1.
+struct axis_map {
+    signed char at[max_rank] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    signed char rank = 0;
+    constexpr bool operator==(const axis_map&) const = default;
+};
+
+/// A step from an array as it lies to how a node sees it: a permutation, or a slice of `axes` by
+/// the run-time bounds in `slot`. Steps form chains through `parent`, the step applied before.
+struct view_step {
+    short parent = -1;
+    short slot = -1;  // slice: which bounds; -1 for a permutation
+    unsigned char axes = 0;
+    axis_map map;
+    constexpr bool operator==(const view_step&) const = default;
+};
+
+constexpr unsigned char unit_axes(int rank) {
+    return static_cast<unsigned char>(0xff << rank & 0xff);
+}
+
+/// The bits of a constant: a double for floating types, else an int64.
+constexpr uint64 constant_bits(dtype t, double v) {
+    return is_floating(t) ? bits_as<uint64>(v) : bits_as<uint64>(static_cast<int64>(v));
+}
+
+}  // namespace sinter::ir
