@@ -30,12 +30,12 @@ def readable(symbols):
                            check=True).stdout.splitlines()
     short = []
     for name in names:
-        name = re.sub(r"_GLOBAL__N__\w+", "(anonymous)", name)
+        name = re.sub(r"_GLOBAL__N__\w+", "(anonymous namespace)", name)
         name = re.sub(r"^void ", "", name.replace("sinter::", ""))
         depth = 0
         for i, letter in enumerate(name):
             depth += (letter == "<") - (letter == ">")
-            if letter == "(" and depth == 0 and not name.startswith("(anonymous)", i):
+            if letter == "(" and depth == 0 and not name.startswith("(anonymous", i):
                 name = name[:i]
                 break
         if len(name) > LONGEST_NAME:

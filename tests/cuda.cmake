@@ -14,7 +14,8 @@ if(EXISTS "${catalogue}" AND SINTER_CATALOGUE_ARCHITECTURES)
             OUTPUT "${report}"
             BYPRODUCTS "${object}"
             COMMAND
-                sh -c "\\"$@\\" >'${report}' 2>&1 || { cat '${report}'; rm -f '${report}'; exit 1; }" sh
+                sh -c [[report=$1; shift; "$@" >"$report" 2>&1 || { cat "$report"; rm -f "$report"; exit 1; }]]
+                sh "${report}"
                 "${CMAKE_CUDA_COMPILER}" -std=c++20 -O3 -cubin -arch=sm_${architecture} -Xptxas -v
                 -Werror all-warnings -I "${PROJECT_SOURCE_DIR}/include" -MD -MF "${object}.d" -MT
                 "${report}" -DSINTER_HAS_CUDA=1 -o "${object}" "${catalogue}"

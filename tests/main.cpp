@@ -1,5 +1,5 @@
-// Runs the tests. A run in which every test case that ran asked for a device this machine lacks ends
-// with 77, which CTest shows as Skipped.
+// Runs the tests. A run in which every test case that ran asked for a device this machine lacks
+// ends with 77, which CTest shows as Skipped.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
