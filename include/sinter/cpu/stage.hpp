@@ -1,0 +1,219 @@
+// The tables of a stage.
+#pragma once
+
+#include "sinter/cpu/inner.hpp"
+
+namespace sinter::cpu {
+
+/// The tables of loop W of stage C.
+template <class C, int W>
+struct loop_table {
+    using L = loop_of<C, W>;
+    using P = ir::pass<C, W>;
+    template <class T, int N>
+    using array = std::array<T, static_cast<std::size_t>(N > 0 ? N : 1)>;
+
+    static constexpr auto make_inputs() {
+        constexpr auto all = ir::loads_of<C>();
+        array<input, L::loads.count> r{};
+        for (int k = 0; k < L::loads.count; ++k) {
+            const ir::instr& x = code_of<C>.at[L::loads.at[k]];
+            const bool core = x.h == ir::how::core;
+            r[static_cast<std::size_t>(k)] = {
+                static_cast<short>(core ? -1 : all.find(L::loads.at[k])),
+                static_cast<short>(size_of(core ? core_memory(x.type) : x.type))};
+        }
+        return r;
+    }
+    /// The type of a delivered value in its buffer.
+    static constexpr dtype memory_type(const delivery<C>& o) {
+        const dtype d = code_of<C>.at[o.value].type;
+        if (o.to == goes_to::fold) return compute_dtype(d);
+        return o.to == goes_to::store ? d : core_memory(L::core_type);
+    }
+    template <int K>
+    static constexpr output make_output() {
+        constexpr delivery<C> o = L::out.at[K];
+        constexpr ir::instr x = code_of<C>.at[o.value];
+        output r;
+        r.to = o.to;
+        r.bytes = static_cast<short>(size_of(memory_type(o)));
+        if constexpr (o.to == goes_to::store) r.store = o.number;
+        if constexpr (o.to == goes_to::fold) {
+            constexpr ir::instr f = code_of<C>.at[o.number];
+            r.fold = &fold_ops_of<ir::reduction_op<f.op>, x.type, f.type>;
+            r.reg = register_offset<C>(o.number);
+        }
+        // A loaded value needs no loop of its own if memory holds what is delivered, to the bit.
+        const bool rounded = o.to == goes_to::operand && L::core_type == dtype::bf16;
+        const dtype held = x.h == ir::how::core ? core_memory(x.type) : x.type;
+        if (memory_type(o) == held && !rounded) r.from = static_cast<short>(L::loads.find(o.value));
+        return r;
+    }
+    template <int... K>
+    static constexpr auto make_outputs(ints<K...>) {
+        return array<output, L::out.count>{make_output<K>()...};
+    }
+    static constexpr int row_load_count() {
+        int n = 0;
+        for (int k = 0; k < L::row_values.count; ++k)
+            n += code_of<C>.at[L::row_values.at[k]].h == ir::how::load;
+        return n;
+    }
+    static constexpr auto make_row_loads() {
+        constexpr auto all = ir::loads_of<C>();
+        array<row_value, row_load_count()> r{};
+        std::size_t n = 0;
+        for (int k = 0; k < L::row_values.count; ++k) {
+            const int j = L::row_values.at[k];
+            if (code_of<C>.at[j].h == ir::how::load)
+                r[n++] = {static_cast<short>(all.find(j)),
+                          code_of<C>.at[j].type,
+                          register_offset<C>(j),
+                          {}};
+        }
+        return r;
+    }
+    /// Where register J lies.
+    template <class D>
+    static constexpr int register_offset(int j) {
+        using regs = ir::registers<D>;
+        switch (compute_dtype(code_of<D>.at[j].type)) {
+            case dtype::f32: return static_cast<int>(__builtin_offsetof(regs, f)) + 4 * j;
+            case dtype::f64: return static_cast<int>(__builtin_offsetof(regs, d)) + 8 * j;
+            case dtype::i64: return static_cast<int>(__builtin_offsetof(regs, i)) + 8 * j;
+            default: return static_cast<int>(__builtin_offsetof(regs, b)) + j;
+        }
+    }
+    static constexpr auto inputs = make_inputs();
+    static constexpr auto outputs = make_outputs(make_ints<L::out.count>{});
+    static constexpr auto row_loads = make_row_loads();
+    static constexpr bool used = L::out.count > 0;
+
+    static constexpr loop make() {
+        loop l;
+        l.inputs = {inputs.data(), L::loads.count};
+        l.outputs = {outputs.data(), L::out.count};
+        l.row_loads = {row_loads.data(), row_load_count()};
+        if constexpr (used) l.run = L::run;
+        if constexpr (L::row_values.count > row_load_count()) l.row = L::compute_row;
+        return l;
+    }
+};
+
+/// The tables of stage C.
+template <class C>
+struct stage_table {
+    template <class T, int N>
+    using array = std::array<T, static_cast<std::size_t>(N > 0 ? N : 1)>;
+    static constexpr int core = C::head().core, passes = C::head().passes;
+    static constexpr auto scalar_list = ir::scalars_of<C>();
+    static constexpr auto load_list = ir::loads_of<C>();
+    static constexpr int offset(int j) { return loop_table<C, 0>::template register_offset<C>(j); }
+    static constexpr auto make_load_bytes() {
+        array<short, load_list.count> r{};
+        for (int k = 0; k < load_list.count; ++k)
+            r[static_cast<std::size_t>(k)] =
+                static_cast<short>(size_of(code_of<C>.at[load_list.at[k]].type));
+        return r;
+    }
+    static constexpr auto make_store_bytes() {
+        array<short, C::stores> r{};
+        for (int k = 0; k < C::stores; ++k)
+            r[static_cast<std::size_t>(k)] =
+                static_cast<short>(size_of(code_of<C>.at[C::stored(k)].type));
+        return r;
+    }
+    static constexpr auto make_scalars() {
+        array<row_value, scalar_list.count> r{};
+        for (int k = 0; k < scalar_list.count; ++k) {
+            const int j = scalar_list.at[k];
+            r[static_cast<std::size_t>(k)] = {
+                static_cast<short>(k), code_of<C>.at[j].type, offset(j), {}};
+        }
+        return r;
+    }
+    /// Stores of one value per row; of constants alone: they need a register.
+    static constexpr int row_store_count(bool only_constants) {
+        int n = 0;
+        for (int k = 0; k < C::stores; ++k)
+            n += only_constants ? code_of<C>.at[C::stored(k)].h == ir::how::constant
+                                : code_of<C>.uniform(C::stored(k));
+        return n;
+    }
+    template <bool Constants>
+    static constexpr auto make_row_stores() {
+        array<row_value, row_store_count(Constants)> r{};
+        std::size_t n = 0;
+        for (int k = 0; k < C::stores; ++k) {
+            const int j = C::stored(k);
+            const bool constant = code_of<C>.at[j].h == ir::how::constant;
+            if (Constants ? !constant : !code_of<C>.uniform(j)) continue;
+            r[n++] = {static_cast<short>(k),
+                      code_of<C>.at[j].type,
+                      offset(j),
+                      ir::scalar_bits{constant ? C::at(j).value : 0}};
+        }
+        return r;
+    }
+    static constexpr auto load_bytes = make_load_bytes();
+    static constexpr auto store_bytes = make_store_bytes();
+    static constexpr auto scalars = make_scalars();
+    static constexpr auto constants = make_row_stores<true>();
+    static constexpr auto row_stores = make_row_stores<false>();
+
+    template <int W>
+    static constexpr loop make_loop() {
+        if constexpr (W < ir::max_passes ? W < passes : core >= 0) {
+            return loop_table<C, W>::make();
+        } else {
+            return {};
+        }
+    }
+    template <int... W>
+    static constexpr void make_passes(stage_loops& s, ints<W...>) {
+        ((s.pass[W] = make_loop<W>()), ...);
+    }
+    static constexpr bool has_row_values() {
+        for (int j = 0; j < C::size; ++j)
+            if (code_of<C>.at[j].row_constant &&
+                (code_of<C>.at[j].h == ir::how::load || code_of<C>.at[j].h == ir::how::compute))
+                return true;
+        return false;
+    }
+    static constexpr stage_loops make() {
+        static_assert(passes >= 1 && passes <= ir::max_passes);
+        static_assert(core < 0 || (passes == 1 && !has_row_values()),
+                      "A stage around a contraction has one pass and no values of a row.");
+        stage_loops s;
+        s.loads = load_list.count;
+        s.stores = C::stores;
+        s.passes = passes;
+        s.registers_bytes = static_cast<int>(sizeof(ir::registers<C>));
+        s.elementwise = passes == 1 && core < 0 && !has_row_values();
+        s.load_bytes = load_bytes.data();
+        s.store_bytes = store_bytes.data();
+        s.scalars = {scalars.data(), scalar_list.count};
+        s.constants = {constants.data(), row_store_count(true)};
+        s.row_stores = {row_stores.data(), row_store_count(false)};
+        make_passes(s, make_ints<ir::max_passes>{});
+        s.columns = passes == 2 && core < 0 && row_store_count(false) == C::stores &&
+                    s.pass[0].row_loads.count == 0 && s.pass[0].row == nullptr;
+        if constexpr (core >= 0) {
+            s.side[0] = make_loop<ir::side_a>();
+            s.side[1] = make_loop<ir::side_b>();
+            s.product = product_kernel_for<core_memory(code_of<C>.at[core].type)>();
+        }
+        return s;
+    }
+    static constexpr stage_loops loops = make();
+};
+
+/// The loops of stage C. Compilers that see one program differently name different backends.
+template <class C, class Backend>
+const stage_loops& loops_for() {
+    static constexpr stage_loops loops = stage_table<C>::loops;
+    return loops;
+}
+
+}  // namespace sinter::cpu
