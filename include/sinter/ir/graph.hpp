@@ -164,22 +164,7 @@ struct graph {
     /// Reduces `axes` of `a`, which stay with extent 1; the operand already has the type that is
     /// folded.
     constexpr short reduce(int red, unsigned char axes, short a) {
-        const node& y = n[a];
-        if (red == reduction_id<red::max> || red == reduction_id<red::sum>) {
-            if ((y.ones & axes) == axes) return a;
-            if (y.k == kind::reduction && y.op == red) {  // a sum of sums is one sum
-                return reduce(red, static_cast<unsigned char>(axes | y.axes), y.in[0]);
-            }
-        }
-        node x;
-        x.k = kind::reduction;
-        x.op = static_cast<unsigned char>(red);
-        x.type = reduced_dtype(red, y.type);
-        x.axes = axes;
-        x.in[0] = a;
-        x.rank = y.rank;
-        x.ones = static_cast<unsigned char>(y.ones | axes);
-        return add(x);
+        return fold(red, axes, a, n[a].rank);
     }
     /// The sum over `axes` of a * b, where both are seen in the same index space of rank `frame`.
     /// The summed axes must lie at or above `rank`, the rank of the result.
@@ -268,6 +253,23 @@ struct graph {
     constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
 
 private:
+    constexpr short fold(int red, unsigned char axes, short a, int rank) {
+        const node& y = n[a];
+        if (red == reduction_id<red::max> || red == reduction_id<red::sum>) {
+            if ((y.ones & axes) == axes) return a;
+            if (y.k == kind::reduction && y.op == red)  // a sum of sums is one sum
+                return fold(red, static_cast<unsigned char>(axes | y.axes), y.in[0], rank);
+        }
+        node x;
+        x.k = kind::reduction;
+        x.op = static_cast<unsigned char>(red);
+        x.type = reduced_dtype(red, y.type);
+        x.axes = axes;
+        x.in[0] = a;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = static_cast<unsigned char>(y.ones | axes);
+        return add(x);
+    }
     // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
     struct sink {
         axis_map map;

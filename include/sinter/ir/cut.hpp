@@ -1,0 +1,233 @@
+// The rules of the scheduler that store values: each is a few lines with its reason.
+#pragma once
+
+#include "sinter/ir/node_set.hpp"
+#include "sinter/ir/plan.hpp"
+
+namespace sinter::ir {
+
+template <int Cap>
+struct cutter {
+    using set = node_set<Cap>;
+
+    const graph<Cap>& g;
+    policy rules;
+    plan<Cap> p{};
+    set near[Cap]{};            // what a value needs at its own coordinates, stopping at arrays
+    short core[Cap]{};          // the contraction among them, or -1
+    unsigned char fold[Cap]{};  // the axes that the reductions among them fold
+    unsigned char drop[Cap]{};  // those of them that the reductions' results do not show
+    unsigned char level[Cap]{};
+    set arrays, scalars, computed;  // nodes that a stage loads; run-time numbers; no sources
+
+    constexpr cutter(const graph<Cap>& graph_, policy rules_, const set& forced)
+        : g(graph_), rules(rules_) {
+        for (int i = 0; i < g.size; ++i) p.stage_of[i] = -1;
+        for (int k = 0; k < g.roots; ++k) p.live[g.root[k]] = true;
+        for (int i = g.size - 1; i >= 0; --i)
+            if (p.live[i] && g.n[i].k != kind::extent)
+                for (const short c : g.n[i].in)
+                    if (c >= 0) p.live[c] = true;
+        for (int i = 0; i < g.size; ++i) {
+            const kind k = g.n[i].k;
+            if (k == kind::leaf || k == kind::index_map) arrays.add(i);
+            if (k == kind::scalar || k == kind::extent) scalars.add(i);
+            if (!is_source(k)) computed.add(i);
+            if (p.live[i] && forced.has(i)) store(static_cast<short>(i), reason::twice);
+        }
+        for (int k = 0; k < g.roots; ++k) store(g.root[k], reason::result);
+    }
+
+    constexpr void cut_all() {
+        for (short i = 0; i < g.size; ++i)
+            if (p.live[i]) {
+                visit(i);
+                update(i);
+                if (rules.split && g.n[i].k == kind::reduction) store(i, reason::split);
+            }
+    }
+
+protected:
+    constexpr bool source(short i) const { return is_source(g.n[i].k); }
+    /// True when a reader of `i` loads it, or reads it as a number.
+    constexpr bool opaque(short i) const { return p.stored[i] || source(i); }
+    constexpr short core_of(short i) const { return opaque(i) ? short{-1} : core[i]; }
+    constexpr unsigned char fold_of(short i) const { return opaque(i) ? 0 : fold[i]; }
+    constexpr unsigned char shown(short i) const {
+        return static_cast<unsigned char>(~g.n[i].ones);
+    }
+    constexpr void see(set& s, short c) const {
+        if (opaque(c)) {
+            s.add(c);
+        } else {
+            s.add(near[c]);
+        }
+    }
+    /// What the operands of contraction `c` need at their own coordinates.
+    constexpr set sides(short c) const {
+        set s;
+        see(s, g.n[c].in[0]);
+        see(s, g.n[c].in[1]);
+        return s;
+    }
+
+    constexpr void store(short i, reason why) {
+        if (p.stored[i]) return;
+        p.stored[i] = true;
+        p.why[i] = why;
+        if (!source(i)) arrays.add(i);
+    }
+    /// Stores `c`, an operand of `reader`, and forgets what its other readers saw through it.
+    constexpr void cut(short c, short reader, reason why) {
+        if (p.stored[c]) return;
+        store(c, why);
+        if (source(c)) return;
+        for (short k = static_cast<short>(c + 1); k < reader; ++k)
+            if (p.live[k] && near[k].has(c)) update(k);
+    }
+    /// Stores the largest values below `c` that are constant along the axes that they fold: row
+    /// statistics, which are small.
+    constexpr void aside(short c, short reader, reason why) {
+        if (c < 0 || !fold_of(c)) return;
+        if ((g.n[c].ones & fold[c]) == fold[c]) {
+            cut(c, reader, why);
+        } else {
+            for (const short d : g.n[c].in) aside(d, reader, why);
+        }
+    }
+
+    constexpr void update(short i) {
+        const node& x = g.n[i];
+        near[i] = {};
+        near[i].add(i);
+        core[i] = -1;
+        fold[i] = drop[i] = level[i] = 0;
+        if (source(i)) return;
+        if (x.k == kind::contraction) {
+            core[i] = i;
+            return;
+        }
+        for (const short c : x.in) {
+            if (c < 0) continue;
+            see(near[i], c);
+            if (opaque(c)) continue;
+            if (core[c] >= 0) core[i] = core[c];
+            fold[i] = static_cast<unsigned char>(fold[i] | fold[c]);
+            drop[i] = static_cast<unsigned char>(drop[i] | drop[c]);
+            if (level[c] > level[i]) level[i] = level[c];
+        }
+        if (x.k != kind::reduction) return;
+        const unsigned char f = folded_axes(x, g.n[x.in[0]]);
+        fold[i] = static_cast<unsigned char>(fold[i] | f);
+        drop[i] = static_cast<unsigned char>(drop[i] | (f & unit_axes(x.rank)));
+        ++level[i];
+    }
+
+    constexpr void visit(short i) {
+        const node& x = g.n[i];
+        switch (x.k) {
+            case kind::index_map:
+                // Another shape means other coordinates: its operand must lie in memory.
+                if (rules.store_reshaped && g.n[x.in[0]].k != kind::leaf)
+                    cut(x.in[0], i, reason::reshaped);
+                break;
+            case kind::contraction:
+                // The loops over an operand load and compute, nothing else.
+                for (const short c : x.in)
+                    if (c >= 0 && rules.plain_operands && (core_of(c) >= 0 || fold_of(c)))
+                        cut(c, i, reason::operand);
+                break;
+            case kind::reduction: visit_reduction(i, x.in[0]); break;
+            case kind::pointwise: visit_pointwise(i); break;
+            default: break;
+        }
+        if (rules.capacity && !source(i)) fit(i);
+    }
+
+    constexpr void visit_reduction(short i, short c) {
+        // A tile of a contraction does not hold whole rows. Its reader's operand is stored, not the
+        // contraction itself, so that what lies between stays in the epilogue.
+        if (rules.store_reduced && core_of(c) >= 0) cut(c, i, reason::reduced);
+        // One walk over the row serves all reductions of a kernel only if they fold the same axes.
+        if (rules.one_row_set && fold_of(c) && fold[c] != folded_axes(g.n[i], g.n[c]))
+            aside(c, i, reason::other_axes);
+        if (rules.capacity && fold_of(c) && level[c] + 1 >= max_passes)
+            aside(c, i, reason::capacity);
+    }
+
+    constexpr void visit_pointwise(short i) {
+        const node& x = g.n[i];
+        short last = -1;
+        for (const short c : x.in)
+            if (c >= 0 && core_of(c) > last) last = core_of(c);
+        for (const short c : x.in) {
+            if (c < 0 || core_of(c) < 0) continue;
+            // A kernel has room for the tiles of one contraction.
+            if (rules.one_contraction && core[c] != last) cut(c, i, reason::second_contraction);
+            // Along an axis that only its reader has, it would be computed again for every element.
+            if (rules.store_wider && core_of(c) >= 0 && (shown(i) & g.n[core[c]].ones))
+                cut(c, i, reason::wider);
+        }
+        for (const short c : x.in) {
+            if (c < 0) continue;
+            // A dropped axis and the reader's axis of that position are different axes.
+            if (rules.store_dropped && fold_of(c) && (drop[c] & shown(i)))
+                aside(c, i, reason::dropped_axes);
+            // Along an outer axis that only the reader has, every row would fold the same values.
+            if (rules.store_repeated && fold_of(c) && (shown(i) & ~fold[c] & ~shown(c)))
+                aside(c, i, reason::repeated);
+        }
+        bool contracted = false;
+        unsigned char kept = 0;  // of different sets the smallest stays: rows rather than everything
+        for (const short c : x.in) {
+            if (c < 0) continue;
+            contracted |= core_of(c) >= 0;
+            const unsigned char f = fold_of(c);
+            if (f && (!kept || f < kept)) kept = f;
+        }
+        for (const short c : x.in) {
+            if (c < 0 || !fold_of(c)) continue;
+            if (rules.reductions_aside && contracted) {
+                aside(c, i, reason::beside_contraction);
+            } else if (rules.one_row_set && fold[c] != kept) {
+                aside(c, i, reason::other_axes);
+            } else if (rules.store_partial && (shown(i) & kept) && (shown(i) & kept) != kept) {
+                // Neither one value per row nor one per element: each would be written many times.
+                aside(c, i, reason::partial);
+            }
+        }
+    }
+
+    /// True when one kernel can hold `s`, of which it computes `stored` instead of loading it.
+    constexpr bool fits(const set& s, const set& stored) const {
+        int loads = 0;
+        for (int k = 0; k < set::words; ++k)
+            loads += __builtin_popcountl(s.w[k] & arrays.w[k] & ~(stored.w[k] & computed.w[k]));
+        return s.count() <= max_stage_instrs && loads <= max_stage_loads &&
+               s.count_common(scalars) <= max_stage_scalars;
+    }
+    // Stores operands, the largest first, until what is left fits one kernel.
+    constexpr void fit(short i) {
+        for (;;) {
+            const node& x = g.n[i];
+            set s, self;
+            s.add(i);
+            self.add(i);
+            short largest = -1, contracted = x.k == kind::contraction ? i : short{-1};
+            int most = 0;
+            for (const short c : x.in) {
+                if (c < 0) continue;
+                see(s, c);
+                if (opaque(c)) continue;
+                if (x.k == kind::pointwise && core[c] >= 0) contracted = core[c];
+                const int size = near[c].count();
+                if (size > most) most = size, largest = c;
+            }
+            if (contracted >= 0) s.add(sides(contracted));
+            if (fits(s, self) || largest < 0) return;
+            cut(largest, i, reason::capacity);
+        }
+    }
+};
+
+}  // namespace sinter::ir

@@ -1,0 +1,179 @@
+// Groups stored values into stages, and proves that the rows of a stage have one length.
+#pragma once
+
+#include "sinter/ir/cut.hpp"
+
+namespace sinter::ir {
+
+template <int Cap>
+struct grouper : cutter<Cap> {
+    using base = cutter<Cap>;
+    using typename base::set;
+    using base::base, base::g, base::p, base::rules, base::near, base::core, base::fold, base::drop,
+        base::level, base::arrays;
+
+    // What a stage holds so far.
+    struct stage_state {
+        set values;  // everything evaluated at the stage's coordinates
+        set all;     // and what its contraction's operands need
+        set stored;
+        unsigned char frame = 0, drop = 0, level = 0;
+        short stores = 0;
+    };
+    stage_state state[max_stages]{};
+
+    /// Gives every stored value a stage. A contraction that two stages would compute is the reason
+    /// to store one more value: its number; -1 when all is done.
+    constexpr short group_all() {
+        for (short v = 0; v < g.size; ++v) {
+            if (!p.live[v] || !p.stored[v]) continue;
+            const short s = place(v);
+            if (s < 0) return shared_with_other(v);
+        }
+        mark_loaded();
+        return -1;
+    }
+
+private:
+    // The stage that must have run before `j` can be read: by anyone (-1: none).
+    constexpr short made_by(short j) const {
+        if (g.n[j].k == kind::index_map) {
+            const short from = g.n[j].in[0];
+            return p.stored[from] ? p.stage_of[from] : short{-1};
+        }
+        return p.stored[j] && !this->source(j) ? p.stage_of[j] : short{-1};
+    }
+    constexpr short place(short v) {
+        const bool contracted = core[v] >= 0;
+        set all = near[v], side;
+        if (contracted) side = this->sides(core[v]);
+        all.add(side);
+        // Values read at other coordinates come from earlier stages, others may share this one.
+        short lowest = 0;
+        for (int j = all.next(0); j >= 0; j = all.next(j + 1)) {
+            if (j == v && g.n[j].k != kind::index_map) continue;
+            const short jj = static_cast<short>(j), from = made_by(jj);
+            if (from < 0) continue;
+            const bool strict = rules.in_order && (g.n[j].k == kind::index_map || side.has(j));
+            const short first = static_cast<short>(from + strict);
+            if (first > lowest) lowest = first;
+        }
+        const stage_state alone = alone_state(v, all);
+        for (short s = lowest; s < p.stages; ++s)
+            if (joins(v, alone, s)) return s;
+        if (contracted && rules.contract_once)
+            for (short s = 0; s < p.stages; ++s)
+                if (p.stage[s].core == core[v]) return -1;
+        if (p.stages == max_stages)
+            throw "Sinter: an expression needs too many kernels: assign a part of it to a tensor.";
+        const short s = static_cast<short>(p.stages++);
+        state[s] = alone;
+        p.stage[s] = {core[v], fold[v]};
+        p.stage_of[v] = s;
+        return s;
+    }
+    constexpr stage_state alone_state(short v, const set& all) const {
+        stage_state t;
+        t.values = near[v];
+        t.all = all;
+        t.stored.add(v);
+        t.frame = static_cast<unsigned char>(this->shown(v) | fold[v]);
+        t.drop = drop[v];
+        t.level = level[v];
+        for (int k = 0; k < g.roots; ++k) t.stores = static_cast<short>(t.stores + (g.root[k] == v));
+        if (t.stores == 0) t.stores = 1;
+        return t;
+    }
+    /// Adds `v` to stage `s` if one kernel can compute both and thereby reads an array once.
+    constexpr bool joins(short v, const stage_state& a, short s) {
+        stage_state& t = state[s];
+        stage_plan& q = p.stage[s];
+        const unsigned char row = static_cast<unsigned char>(q.row_axes | fold[v]);
+        if (q.core >= 0 && core[v] >= 0 && q.core != core[v]) return false;
+        const bool contracted = q.core >= 0 || core[v] >= 0;
+        if (contracted && row) return false;
+        if (q.row_axes && fold[v] && q.row_axes != fold[v]) return false;
+        if (rules.split && row) return false;
+        // The same outer axes; along the row one value or all.
+        const unsigned char frame = static_cast<unsigned char>(a.frame | t.frame);
+        if ((a.frame & ~row) != (t.frame & ~row)) return false;
+        const int along = this->shown(v) & row, t_along = q.row_axes ? 0 : t.frame & row;
+        if ((along && along != row) || (t_along && t_along != row)) return false;
+        if (rules.same_frame && !share_full(t.values, a.values, frame)) return false;
+        // A reduction that dropped its axes coincides with others by position only.
+        const bool depends = t.stored.meets(near[v]);
+        if (depends && (t.drop & this->shown(v))) return false;
+        set values = t.values, all = t.all;
+        values.add(a.values);
+        all.add(a.all);
+        const int deep = depends ? t.level + a.level : t.level > a.level ? t.level : a.level;
+        set stored = t.stored;
+        stored.add(v);
+        if (rules.capacity && (deep >= max_passes || t.stores + a.stores > max_stage_stores ||
+                               !this->fits(all, stored)))
+            return false;
+        t.values = values, t.all = all, t.stored = stored;
+        t.frame = frame;
+        t.drop = static_cast<unsigned char>(t.drop | a.drop);
+        t.level = static_cast<unsigned char>(deep);
+        t.stores = static_cast<short>(t.stores + a.stores);
+        if (core[v] >= 0) q.core = core[v];
+        q.row_axes = row;
+        p.stage_of[v] = s;
+        return true;
+    }
+    // A value that has all axes of the frame in both proves that their axes are the same ones.
+    constexpr bool share_full(const set& x, const set& y, unsigned char frame) const {
+        for (int j = x.next(0); j >= 0; j = x.next(j + 1))
+            if (y.has(j) && this->shown(static_cast<short>(j)) == frame) return true;
+        return false;
+    }
+    constexpr void mark_loaded() {
+        for (short v = 0; v < g.size; ++v) {
+            if (!p.live[v] || !p.stored[v]) continue;
+            set all = near[v];
+            if (core[v] >= 0) all.add(this->sides(core[v]));
+            for (int j = all.next(0); j >= 0; j = all.next(j + 1)) {
+                const node& x = g.n[j];
+                if (x.k == kind::index_map && p.stored[x.in[0]]) p.loaded[x.in[0]] = true;
+                if (j != v && p.stored[j] && !this->source(static_cast<short>(j)) &&
+                    p.stage_of[j] != p.stage_of[v])
+                    p.loaded[j] = true;
+            }
+        }
+    }
+
+    // True when `v` needs contraction c without going through u.
+    constexpr bool reaches(short v, short c, short u) const {
+        if (v == c) return true;
+        bool need[Cap]{};
+        need[v] = true;
+        for (short i = v; i >= c; --i) {
+            if (!need[i] || i == u || (i != v && this->opaque(i))) continue;
+            if (i == c) return true;
+            if (g.n[i].k == kind::contraction) continue;
+            for (const short d : g.n[i].in)
+                if (d >= 0) need[d] = true;
+        }
+        return false;
+    }
+    /// The last value of the epilogue through which `v` and the stage that has its contraction
+    /// both need that contraction; the contraction itself if there is none.
+    constexpr short shared_with_other(short v) const {
+        const short c = core[v];
+        short s = 0;
+        while (p.stage[s].core != c) ++s;
+        for (short u = static_cast<short>(v - 1); u > c; --u) {
+            if (!near[v].has(u) || !state[s].values.has(u) || this->opaque(u) || core[u] != c)
+                continue;
+            bool separates = !reaches(v, c, u);
+            for (int w = state[s].stored.next(0); w >= 0 && separates;
+                 w = state[s].stored.next(w + 1))
+                separates = core[w] != c || !reaches(static_cast<short>(w), c, u);
+            if (separates) return u;
+        }
+        return c;
+    }
+};
+
+}  // namespace sinter::ir

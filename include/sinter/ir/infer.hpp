@@ -1,0 +1,189 @@
+// Shape inference at run time: the extents of every node, with the checks that the user sees.
+#pragma once
+
+#include "sinter/core/error.hpp"
+#include "sinter/core/shape.hpp"
+#include "sinter/ir/seen.hpp"
+
+namespace sinter::ir {
+
+/// "(2, 3)" for a value of this rank.
+inline std::string shape_text(const array_ref& a, int rank) {
+    int64 e[max_rank];
+    for (int j = 0; j < rank; ++j) e[j] = a.extent[rank - 1 - j];
+    return sinter::shape_text(e, rank);
+}
+
+/// The run-time operands of a program and what they make of its nodes.
+struct inference {
+    const graph_view& g;
+    const array_ref* leaf;  // by slot
+    const slice_args* slices;
+    const shape_args* shapes;
+    array_ref* value;  // by node
+
+    void run() const {
+        for (short i = 0; i < static_cast<short>(g.size); ++i) {
+            const node& x = g.n[i];
+            array_ref& v = value[i];
+            v = {};
+            v.type = x.type;
+            switch (x.k) {
+                case kind::leaf: v = seen_through(g, leaf[x.slot], x.view, slices); break;
+                case kind::pointwise:
+                    if (x.op == op_expand) {
+                        expand(x, v);
+                    } else {
+                        broadcast(x, v);
+                    }
+                    break;
+                case kind::reduction: reduce(x, v); break;
+                case kind::contraction: contract(x, v); break;
+                case kind::index_map: v = seen_through(g, base_of(i), x.view, slices); break;
+                default: break;
+            }
+        }
+    }
+    /// The shape under which index map `i` sees its operand, before its views.
+    array_ref base_of(short i) const {
+        const node& x = g.n[i];
+        array_ref a;
+        a.type = x.type;
+        const array_ref& from = value[x.in[0]];
+        if (x.slot < 0) {
+            for (int j = 0; j < max_rank; ++j) a.extent[j] = from.extent[j];
+            return a;
+        }
+        int unknown = -1;
+        int64 known = 1;
+        for (int j = 0; j < max_rank; ++j) {
+            a.extent[j] = shapes[x.slot].extent[j];
+            if (a.extent[j] < 0) {
+                unknown = j;
+            } else {
+                known *= a.extent[j];
+            }
+        }
+        const int64 n = elements_of(from);
+        if (unknown >= 0 && known > 0 && n % known == 0) a.extent[unknown] = n / known;
+        if (elements_of(a) != n || (unknown >= 0 && a.extent[unknown] < 0))
+            throw shape_error("reshape: shape " + shape_text(from, g.n[x.in[0]].rank) + " has " +
+                              std::to_string(n) + " elements and cannot become " +
+                              shape_text(a, base_rank(x)) + ".");
+        return a;
+    }
+
+private:
+    // The rank before the views, for messages: views may have moved the axes.
+    int base_rank(const node& x) const {
+        if (x.view < 0) return x.rank;
+        int rank = x.rank;
+        const array_ref shape = [&] {
+            array_ref a;
+            for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
+            return a;
+        }();
+        for (int j = rank; j < max_rank; ++j)
+            if (shape.extent[j] != 1) rank = j + 1;
+        return rank;
+    }
+    const char* name(const node& x) const { return info_of(x.op).name; }
+
+    void broadcast(const node& x, array_ref& v) const {
+        for (const short c : x.in) {
+            if (c < 0) continue;
+            for (int j = 0; j < max_rank; ++j) {
+                const int64 e = value[c].extent[j];
+                if (e == 1 || e == v.extent[j]) continue;
+                if (v.extent[j] != 1)
+                    throw shape_error(std::string(name(x)) + ": shapes " + shapes_of(x) +
+                                      " do not broadcast.");
+                v.extent[j] = e;
+            }
+        }
+    }
+    // "(2, 3) and (4,)"
+    std::string shapes_of(const node& x) const {
+        std::string s;
+        for (const short c : x.in)
+            if (c >= 0) s += (s.empty() ? "" : " and ") + shape_text(value[c], g.n[c].rank);
+        return s;
+    }
+    void expand(const node& x, array_ref& v) const {
+        array_ref a;
+        for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
+        a = seen_through(g, a, x.view, slices);
+        const array_ref& from = value[x.in[0]];
+        for (int j = 0; j < max_rank; ++j) {
+            v.extent[j] = a.extent[j];
+            if (from.extent[j] != 1 && from.extent[j] != v.extent[j])
+                throw shape_error("broadcast_to: shape " + shape_text(from, g.n[x.in[0]].rank) +
+                                  " cannot be broadcast to " + shape_text(a, x.rank) + ".");
+        }
+    }
+    void reduce(const node& x, array_ref& v) const {
+        const array_ref& from = value[x.in[0]];
+        int64 folded = 1;
+        for (int j = 0; j < max_rank; ++j) {
+            const bool fold = (x.axes >> j & 1) != 0;
+            v.extent[j] = fold ? 1 : from.extent[j];
+            if (fold) folded *= from.extent[j];
+        }
+        const reduction_info info = reduction_info_of(x.op);
+        if (folded == 0 && !info.empty_allowed && elements_of(v) > 0)
+            throw shape_error(std::string(info.name) + ": shape " +
+                              shape_text(from, g.n[x.in[0]].rank) +
+                              " has no elements along the reduced axes.");
+    }
+    // The extents of an operand in the order in which a matrix product is written.
+    std::string matrix_text(const node& x, int side) const {
+        const short c = x.in[side];
+        int64 e[max_rank];
+        int n = 0;
+        for (int turn = 0; turn < 2; ++turn)
+            for (int j = max_rank - 1; j >= 0; --j) {
+                const bool summed = (x.axes >> j & 1) != 0;
+                if (!(g.n[c].ones >> j & 1) && summed == (turn != side)) e[n++] = value[c].extent[j];
+            }
+        return sinter::shape_text(e, n);
+    }
+    void contract(const node& x, array_ref& v) const {
+        const short a = x.in[0], b = x.in[1];
+        for (int j = 0; j < max_rank; ++j) {
+            const int64 p = value[a].extent[j], q = value[b].extent[j];
+            const bool summed = (x.axes >> j & 1) != 0;
+            const bool both = !((g.n[a].ones | g.n[b].ones) >> j & 1);
+            if (p != q && (summed ? both : p != 1 && q != 1))
+                throw shape_error("matmul: shapes " + matrix_text(x, 0) + " and " +
+                                  matrix_text(x, 1) + " do not fit: " + std::to_string(p) +
+                                  " is not " + std::to_string(q) + ".");
+            v.extent[j] = summed ? 1 : p == 1 ? q : p;
+        }
+    }
+};
+
+/// Finds the extents of every node, and where leaves lie in memory as their nodes see them. Throws
+/// sinter::shape_error when extents do not fit.
+inline void infer(const graph_view& g,
+                  const array_ref* by_leaf_slot,
+                  const slice_args* slices,
+                  const shape_args* shapes,
+                  array_ref* value) {
+    inference{g, by_leaf_slot, slices, shapes, value}.run();
+}
+
+/// How index map `i` sees its operand once that lies in row-major order at `data`; `value` as
+/// `infer` left it.
+inline array_ref index_mapped(const graph_view& g,
+                              short i,
+                              void* data,
+                              const slice_args* slices,
+                              const shape_args* shapes,
+                              array_ref* value) {
+    array_ref a = inference{g, nullptr, slices, shapes, value}.base_of(i);
+    a.data = data;
+    make_row_major(a);
+    return seen_through(g, a, g.n[i].view, slices);
+}
+
+}  // namespace sinter::ir

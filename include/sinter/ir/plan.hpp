@@ -1,0 +1,34 @@
+// The scheduler's answer, and the switches of its rules.
+#pragma once
+
+#include "sinter/ir/graph.hpp"
+#include "sinter/ir/tables.hpp"
+
+namespace sinter::ir {
+
+/// The capacity of one stage.
+inline constexpr int max_stage_instrs = 256, max_stage_loads = 32, max_stage_scalars = 64,
+                     max_stage_stores = 8;
+
+/// How to schedule. `split` stores every reduction: the plan that stays valid when extents turn out
+/// to differ. The others are the guards of the rules; only tests switch them off, to see that
+/// something then goes wrong.
+struct policy {
+    bool split = false;
+    bool one_contraction = true, reductions_aside = true, store_reduced = true,
+         plain_operands = true, one_row_set = true, store_dropped = true, store_repeated = true,
+         store_partial = true, store_wider = true, store_reshaped = true, contract_once = true,
+         capacity = true, in_order = true, same_frame = true;
+};
+
+/// Which values are stored, why, and by which stage; the stages run in order.
+template <int Cap>
+struct plan {
+    bool live[Cap]{}, stored[Cap]{}, loaded[Cap]{};  // loaded: a later stage reads it
+    short stage_of[Cap]{};                           // -1: not stored
+    reason why[Cap]{};
+    stage_plan stage[max_stages]{};
+    int stages = 0;
+};
+
+}  // namespace sinter::ir

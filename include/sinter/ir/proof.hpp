@@ -1,0 +1,59 @@
+// Proves, as far as that is possible before run time, that all rows of a stage have one length.
+#pragma once
+
+#include "sinter/ir/node_set.hpp"
+#include "sinter/ir/plan.hpp"
+
+namespace sinter::ir {
+
+/// What decides how long the rows of one stage are: the arrays and broadcasts that have row axes.
+template <int Cap>
+struct row_lengths {
+    const graph<Cap>& g;
+    const plan<Cap>& p;
+    int stage;
+    node_set<Cap> by{}, reductions{};
+
+    constexpr bool loaded(short i) const {
+        return is_source(g.n[i].k) || (p.stored[i] && p.stage_of[i] != stage);
+    }
+    /// Collects from `top`, which the stage evaluates. Below a reduction only if `deep`: its result
+    /// has one value per row.
+    constexpr void collect(short top, bool deep) {
+        const unsigned char row = p.stage[stage].row_axes;
+        bool need[Cap]{};
+        need[top] = true;
+        for (short i = top; i >= 0; --i) {
+            if (!need[i]) continue;
+            const node& x = g.n[i];
+            const bool array = loaded(i), expands = x.k == kind::pointwise && x.op == op_expand;
+            if ((array || expands) && (x.ones & row) != row) by.add(i);
+            if (array) continue;
+            if (x.k == kind::reduction) {
+                reductions.add(i);
+                if (!deep && i != top) continue;
+            }
+            for (const short c : x.in)
+                if (c >= 0) need[c] = true;
+        }
+    }
+};
+
+/// True when in stage `s` every reduction folds a broadcast of the same arrays as the values that
+/// are evaluated beside it: then their rows are equally long whatever the extents are.
+template <int Cap>
+constexpr bool rows_proven(const graph<Cap>& g, const plan<Cap>& p, int s) {
+    for (short v = 0; v < g.size; ++v) {
+        if (!p.stored[v] || p.stage_of[v] != s) continue;
+        row_lengths<Cap> all{g, p, s};
+        all.collect(v, true);
+        for (int r = all.reductions.next(0); r >= 0; r = all.reductions.next(r + 1)) {
+            row_lengths<Cap> operand{g, p, s};
+            operand.collect(static_cast<short>(r), false);
+            if (!(operand.by == all.by)) return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace sinter::ir

@@ -1,0 +1,110 @@
+// Which leaves of a hand-written expression are probably the same array. Types cannot tell, run
+// time can: this pass finds the equalities under which whole sub-expressions become one node, the
+// program is compiled under that assumption, and exactly those equalities are checked when arrays
+// are bound.
+#pragma once
+
+#include "sinter/ir/graph.hpp"
+
+namespace sinter::ir {
+
+/// Which slots to merge, found in a graph whose leaves are all distinct.
+template <int Cap>
+struct merge_plan {
+    slot_map<Cap> slots{};
+    bool any = false;
+};
+
+namespace merge {
+
+// Union-find over the nodes of a graph.
+template <int Cap>
+struct classes {
+    short parent[Cap]{};
+    constexpr classes() {
+        for (short i = 0; i < Cap; ++i) parent[i] = i;
+    }
+    constexpr short find(short i) const {
+        while (parent[i] != i) i = parent[i];
+        return i;
+    }
+    // The smaller number stands for both, so that a slot is met before it is used again.
+    constexpr bool join(short a, short b) {
+        a = find(a), b = find(b);
+        if (a == b) return false;
+        parent[a < b ? b : a] = a < b ? a : b;
+        return true;
+    }
+};
+
+// Worth sharing: a sub-expression that reduces, multiplies matrices or computes something dear. A
+// few additions are recomputed for less than a wrong guess costs.
+inline constexpr int dear_flops = 4;
+template <int Cap>
+constexpr bool dear(const node& x) {
+    return x.k == kind::reduction || x.k == kind::contraction ||
+           (x.k == kind::pointwise && (x.op == op_user || info_of(x.op).flops >= dear_flops));
+}
+
+// Joins the sources below two structurally equal nodes.
+template <int Cap>
+constexpr void join_below(const graph<Cap>& g, classes<Cap>& nodes, short a, short b) {
+    if (a < 0 || !nodes.join(a, b)) return;
+    for (int k = 0; k < 3; ++k) join_below(g, nodes, g.n[a].in[k], g.n[b].in[k]);
+}
+
+}  // namespace merge
+
+/// Finds the merges of graph `g`, whose slots are all distinct.
+template <int Cap>
+constexpr merge_plan<Cap> find_merges(const graph<Cap>& g) {
+    merge_plan<Cap> r;
+    short like[Cap]{};  // the first node of the same structure, whatever its leaves
+    bool worth[Cap]{};
+    merge::classes<Cap> nodes;
+    for (short i = 0; i < g.size; ++i) {
+        node x = g.n[i];
+        const bool source = x.k == kind::leaf || x.k == kind::scalar;
+        if (source || (x.k == kind::pointwise && x.op == op_user)) x.slot = 0;
+        worth[i] = merge::dear<Cap>(x);
+        for (short& c : x.in)
+            if (c >= 0) {
+                worth[i] = worth[i] || worth[c];
+                c = like[c];
+            }
+        like[i] = i;
+        for (short j = 0; j < i; ++j) {
+            if (like[j] != j) continue;
+            node y = g.n[j];
+            if (y.k == kind::leaf || y.k == kind::scalar ||
+                (y.k == kind::pointwise && y.op == op_user))
+                y.slot = 0;
+            for (short& c : y.in)
+                if (c >= 0) c = like[c];
+            if (x == y) {
+                like[i] = j;
+                break;
+            }
+        }
+        if (like[i] != i && !source && worth[i]) merge::join_below(g, nodes, like[i], i);
+    }
+    // Nodes of one class share their slots; a slot may be behind several nodes (views of one
+    // array).
+    merge::classes<Cap> leaf, scalar, functor;
+    for (short i = 0; i < g.size; ++i) {
+        const short j = nodes.find(i);
+        const node &x = g.n[i], &y = g.n[j];
+        if (x.slot == y.slot) continue;
+        if (x.k == kind::leaf) r.any |= leaf.join(x.slot, y.slot);
+        if (x.k == kind::scalar) r.any |= scalar.join(x.slot, y.slot);
+        if (x.k == kind::pointwise && x.op == op_user) r.any |= functor.join(x.slot, y.slot);
+    }
+    for (short s = 0; s < Cap; ++s) {
+        r.slots.leaf[s] = leaf.find(s);
+        r.slots.scalar[s] = scalar.find(s);
+        r.slots.functor[s] = functor.find(s);
+    }
+    return r;
+}
+
+}  // namespace sinter::ir
