@@ -136,6 +136,18 @@ SINTER_DEVICE vec<T, N> load(const T* p) {
     return bits_as<vec<T, N>>(r);
 }
 
+/// N values from global memory that no thread but this one writes during this kernel: the operands
+/// of an operation that may be done in place. `p` is aligned as vec<T, N>.
+template <int N, class T>
+SINTER_DEVICE vec<T, N> load_own(const T* p) {
+    using parts = accesses<vec<T, N>>;
+    parts r;
+#pragma unroll
+    for (int i = 0; i < parts::count; ++i)
+        r.part[i] = reinterpret_cast<const typename parts::type*>(p)[i];
+    return bits_as<vec<T, N>>(r);
+}
+
 // Relaxed loads of the device's scope: never from a stale line of the first-level cache.
 SINTER_DEVICE void load_relaxed(unsigned char& r, const unsigned char* p) {
     unsigned w;

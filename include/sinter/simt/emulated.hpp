@@ -80,16 +80,24 @@ inline unsigned atomic_inc(unsigned* p, unsigned wrap, location l = location::he
 
 template <int N, class T>
 inline vec<T, N> load(const T* p, location l = location::here()) {
-    emulator::global_access(p, sizeof(vec<T, N>), alignof(vec<T, N>), false, l);
+    emulator::global_access(
+        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::read_only, l);
     return *reinterpret_cast<const vec<T, N>*>(p);
 }
 template <int N, class T>
-inline vec<T, N> load_coherent(const T* p, location l = location::here()) {
+inline vec<T, N> load_own(const T* p, location l = location::here()) {
     return load<N>(p, l);
 }
 template <int N, class T>
+inline vec<T, N> load_coherent(const T* p, location l = location::here()) {
+    emulator::global_access(
+        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::coherent, l);
+    return *reinterpret_cast<const vec<T, N>*>(p);
+}
+template <int N, class T>
 inline void store(T* p, const vec<T, N>& value, location l = location::here()) {
-    emulator::global_access(p, sizeof(vec<T, N>), alignof(vec<T, N>), true, l);
+    emulator::global_access(
+        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::store, l);
     *reinterpret_cast<vec<T, N>*>(p) = value;
 }
 template <int N, class T>
@@ -166,6 +174,7 @@ inline const emulator::result& launch(const K& k,
                                       dim block,
                                       std::size_t shared_bytes = 0) {
     static_assert(std::is_trivially_copyable_v<K>, "a kernel is passed by its bytes");
+    static_assert(K::min_blocks >= 1 && K::max_threads >= 1 && K::max_threads <= 1024);
     return emulator::launch(
         __PRETTY_FUNCTION__, grid, block, K::max_threads, shared_bytes, &run_body<K>, &k);
 }

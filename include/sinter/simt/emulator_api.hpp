@@ -55,6 +55,9 @@ struct options {
     /// The chance that a thread is interrupted at an access of global memory (race flavour: at any
     /// access).
     double preempt = 0;
+    /// Race flavour: name source lines in reports, by addr2line (slow); else offsets in the
+    /// program.
+    bool symbolize = true;
 };
 /// The options of the next launches.
 options& settings();
@@ -137,6 +140,7 @@ bool checks_addresses();
 
 // ---- What simt/emulated.hpp calls on behalf of kernels.
 enum class shuffle_mode { index, down, exclusive_or };
+enum class access_kind { read_only, coherent, store };
 void sync_block(location l);
 bool sync_block_or(bool predicate, location l);
 void sync_warp(unsigned mask, location l);
@@ -155,7 +159,7 @@ uint64 atomic_add(uint64* p, uint64 v, location l);
 float atomic_add(float* p, float v, location l);
 double atomic_add(double* p, double v, location l);
 unsigned atomic_inc(unsigned* p, unsigned wrap, location l);
-void global_access(const void* p, unsigned bytes, unsigned alignment, bool store, location l);
+void global_access(const void* p, unsigned bytes, unsigned alignment, access_kind kind, location l);
 void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store, location l);
 void* static_shared(const void* key, std::size_t bytes, std::size_t alignment, location l);
 void* dynamic_shared(std::size_t bytes, std::size_t alignment, location l);
