@@ -12,11 +12,15 @@
 
 namespace sinter::runtime {
 
-/// Allocation on the emulator. `allocate` returns null or throws when it cannot.
+/// Allocation on the emulator. `allocate` returns null when it cannot, `release` returns false when
+/// a kernel wrote outside the memory.
 struct emulator_memory {
     void* (*allocate)(unsigned long bytes);
-    void (*release)(void* p) noexcept;
+    bool (*release)(void* p);
 };
+
+/// For tests: how often emulated memory turned out to be damaged when it was freed.
+inline constinit std::atomic<long> damaged_releases{0};
 
 inline constinit std::atomic<const emulator_memory*> the_emulator_memory{nullptr};
 
@@ -28,7 +32,7 @@ inline const emulator_memory* current_emulator_memory() noexcept {
 #if SINTER_EMULATOR
 struct emulator_memory_calls {
     static void* allocate(unsigned long bytes) { return emulator::allocate(bytes); }
-    static void release(void* p) noexcept { emulator::release(p); }
+    static bool release(void* p) { return emulator::release(p); }
 };
 inline constexpr emulator_memory the_emulator_calls{emulator_memory_calls::allocate,
                                                     emulator_memory_calls::release};

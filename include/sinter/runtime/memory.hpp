@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -122,11 +121,7 @@ private:
             data_ = the_host_pool.take(bytes_);
         } else {
             require_device(device_, "allocate");
-            try {
-                data_ = current_emulator_memory()->allocate(bytes_);
-            } catch (const std::exception&) {
-                refuse("the emulator has no memory for it");
-            }
+            data_ = current_emulator_memory()->allocate(bytes_);
         }
         if (!data_) refuse("there is not enough free memory");
         owned_ = true;
@@ -187,8 +182,8 @@ private:
             release_cuda();
         else if (device_.is_host())
             the_host_pool.give(data_, bytes_);
-        else if (const emulator_memory* e = current_emulator_memory())
-            e->release(data_);
+        else if (const emulator_memory* e = current_emulator_memory(); e && !e->release(data_))
+            ++damaged_releases;
     }
 
     // Cannot throw and must not leak: when the ordered way fails, the memory is freed at once.
