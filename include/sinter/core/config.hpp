@@ -40,3 +40,19 @@
 
 /// Forces inlining: inner loops of generated code are built of many one-line functions.
 #define SINTER_INLINE inline __attribute__((always_inline))
+
+namespace sinter {
+// Where the kernels of a translation unit can run besides the host. Every template that reaches a
+// stage's table takes it as its last, defaulted argument: the same expression compiled by g++ and
+// by nvcc is then two functions, and the linker cannot take the one without kernels for the other.
+struct host_backend {};
+struct emulator_backend {};
+struct cuda_backend {};
+#if SINTER_NVCC
+using backend = cuda_backend;
+#elif SINTER_EMULATOR
+using backend = emulator_backend;
+#else
+using backend = host_backend;
+#endif
+}  // namespace sinter

@@ -1,0 +1,246 @@
+// Runs a bound program: decides where results go, allocates, launches every stage once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sinter/cpu/run.hpp"
+#include "sinter/exec/space.hpp"
+#include "sinter/runtime/launch.hpp"
+#include "sinter/runtime/log.hpp"
+
+namespace sinter::exec {
+
+/// Where one result of a program goes. A target that writes through keeps its array; one that is
+/// re-seated takes its own array only when nobody else holds it and it fits.
+struct target {
+    bool write_through = false;
+    bool present = false;  // `array` and `memory` describe an existing array
+    ir::array_ref array{};
+    runtime::storage_ptr* memory = nullptr;  // the target's handle, which counts as one owner
+    // Result:
+    ir::array_ref result{};
+    runtime::storage_ptr fresh{};  // set when the result is in a new allocation
+    bool copy_back = false;        // write-through whose result must still be copied into `array`
+};
+
+namespace detail {
+
+struct byte_range {
+    std::uintptr_t first = 0, last = 0;  // last is one past the end
+};
+inline byte_range range_of(const ir::array_ref& a) {
+    std::int64_t low = 0, high = 0;
+    for (int j = 0; j < max_rank; ++j) {
+        if (a.extent[j] == 0) return {};
+        (a.stride[j] < 0 ? low : high) += a.stride[j] * (a.extent[j] - 1);
+    }
+    const auto base = reinterpret_cast<std::uintptr_t>(a.data);
+    const auto size = static_cast<std::int64_t>(size_of(a.type));
+    return {base + static_cast<std::uintptr_t>(low * size),
+            base + static_cast<std::uintptr_t>((high + 1) * size)};
+}
+inline bool overlap(const ir::array_ref& a, const ir::array_ref& b) {
+    const byte_range p = range_of(a), q = range_of(b);
+    return p.first < q.last && q.first < p.last;
+}
+
+// True when writing result `out` of `root` could change a value that the program still reads: an
+// overlapping array is harmless only when the same kernel reads the very same element just before
+// it writes it.
+inline bool may_clobber(const binding& b, const ir::array_ref& out) {
+    const program_table& t = *b.table;
+    for (int k = 0; k < t.stages; ++k) {
+        const stage_table& s = t.stage[k];
+        for (int j = 0; j < s.load_count; ++j) {
+            const int n = s.node_of[s.loads[j]];
+            if (t.graph.n[n].k != ir::kind::leaf || !overlap(b.at(n), out)) continue;
+            const ir::instr& x = s.code[s.loads[j]];
+            const bool beside = t.stages == 1 && !x.row_constant && !(x.loops >> ir::side_a & 3) &&
+                                !s.code[s.store[0].value].row_constant && same_view(b.at(n), out);
+            if (!beside || t.graph.roots > 1) return true;
+        }
+    }
+    return false;
+}
+
+inline std::string shape_of(const ir::array_ref& a, int rank) {
+    int64 e[max_rank];
+    for (int j = 0; j < rank; ++j) e[j] = a.extent[rank - 1 - j];
+    return shape_text(e, rank);
+}
+inline bool same_extents(const ir::array_ref& a, const ir::array_ref& b) {
+    for (int j = 0; j < max_rank; ++j)
+        if (a.extent[j] != b.extent[j]) return false;
+    return true;
+}
+inline bool contiguous(const ir::array_ref& a) {
+    ir::array_ref c = a;
+    ir::make_row_major(c);
+    for (int j = 0; j < max_rank; ++j)
+        if (a.extent[j] != 1 && a.stride[j] != c.stride[j]) return false;
+    return true;
+}
+// How many operands of the expression hold the storage: these are no owners outside it.
+inline long held_by_operands(const operand_list* const* lists, int count, const void* memory) {
+    long n = 0;
+    for (int i = 0; i < count; ++i)
+        for (const operand& o : *lists[i]) n += o.held.get() == memory;
+    return n;
+}
+
+inline std::size_t size(int n) { return static_cast<std::size_t>(n); }
+
+}  // namespace detail
+
+/// One evaluation: frames, then memory, then launches; nothing is written before everything else is
+/// known to fit.
+class evaluation {
+public:
+    evaluation(binding& b, const operand_list* const* lists, int count, target* targets)
+        : b_(b), t_(*b.table), lists_(lists), count_(count), targets_(targets) {}
+
+    /// False when some stage cannot run as one program, because extents that were to be equal
+    /// differ.
+    bool fits() {
+        frames_.assign(detail::size(t_.stages), {});
+        for (int k = 0; k < t_.stages; ++k)
+            for (int j = 0; j < t_.stage[k].stores; ++j) {
+                frame f;
+                if (t_.stage[k].head.core < 0 && !frame_of(b_, t_.stage[k], j, f)) return false;
+                frames_[detail::size(k)].push_back(f);
+            }
+        return true;
+    }
+    /// Allocates and launches.
+    void run() {
+        runtime::require_device(b_.where, "evaluate");
+        if (!b_.where.is_host())
+            for (int k = 0; k < t_.stages; ++k)
+                if (!t_.stage[k].launch)
+                    throw device_error("An expression over arrays on " + b_.where.name() +
+                                       " was compiled without kernels: compile this file as CUDA, "
+                                       "or move the arrays "
+                                       "to device::host().");
+        for (int r = 0; r < t_.graph.roots; ++r) place(r);
+        for (int i = 0; i < t_.graph.size; ++i) keep(i);
+        for (int i = 0; i < t_.graph.size; ++i)
+            if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
+        for (int k = 0; k < t_.stages; ++k) launch(k);
+    }
+
+private:
+    // Where the result of root r goes.
+    void place(int r) {
+        target& to = targets_[r];
+        const int node = t_.graph.root[r];
+        ir::array_ref a = b_.at(node);
+        ir::make_row_major(a);
+        if (to.write_through) {
+            if (!detail::same_extents(a, to.array))
+                throw shape_error("assignment: a result of shape " +
+                                  detail::shape_of(a, t_.graph.n[node].rank) +
+                                  " does not fit an array of shape " +
+                                  detail::shape_of(to.array, t_.graph.n[node].rank) + ".");
+            to.copy_back = detail::may_clobber(b_, to.array) ||
+                           (reshaped(node) && !detail::contiguous(to.array));
+            if (!to.copy_back) {
+                to.result = to.array;
+                set_value(node, to.result);
+                return;
+            }
+            runtime::note_temporary();
+        } else if (to.present && reusable(to, a)) {
+            to.result = to.array;
+            set_value(node, to.result);
+            return;
+        }
+        to.fresh = runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(a)));
+        a.data = to.fresh->data();
+        to.result = a;
+        set_value(node, a);
+    }
+    bool reusable(const target& to, const ir::array_ref& a) const {
+        const runtime::storage_ptr& m = *to.memory;
+        return m && m->owns() && m->where() == b_.where && to.array.type == a.type &&
+               detail::same_extents(a, to.array) && detail::contiguous(to.array) &&
+               m.use_count() == 1 + detail::held_by_operands(lists_, count_, m.get()) &&
+               !detail::may_clobber(b_, to.array);
+    }
+    bool reshaped(int node) const {
+        for (int i = 0; i < t_.graph.size; ++i)
+            if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map &&
+                t_.graph.n[i].in[0] == node)
+                return true;
+        return false;
+    }
+    void set_value(int node, const ir::array_ref& a) {
+        if (t_.graph.n[node].k != ir::kind::leaf) b_.at(node) = a;
+    }
+    // Memory for an intermediate that a later stage reads.
+    void keep(int i) {
+        if (!t_.plan.stored[i] || !t_.plan.loaded[i] || b_.at(i).data ||
+            t_.graph.n[i].k == ir::kind::leaf)
+            return;
+        ir::make_row_major(b_.at(i));
+        memory_.push_back(
+            runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(b_.at(i)))));
+        b_.at(i).data = memory_.back()->data();
+        runtime::note_temporary();
+    }
+    // A stored value seen under another shape or through views.
+    void remap(int i) {
+        b_.at(i) = ir::index_mapped(t_.graph,
+                                    static_cast<short>(i),
+                                    b_.at(t_.graph.n[i].in[0]).data,
+                                    b_.slice.data(),
+                                    b_.shape.data(),
+                                    b_.value.data());
+    }
+
+    void launch(int k) {
+        const stage_table& s = t_.stage[k];
+        std::vector<ir::array_ref> out(detail::size(s.stores));
+        for (int j = 0; j < s.stores; ++j)
+            out[detail::size(j)] =
+                s.store[j].root >= 0 ? targets_[s.store[j].root].result : b_.at(s.store[j].node);
+        // Results that turned out to walk different spaces take one launch each, with the others
+        // muted.
+        std::vector<char> done(detail::size(s.stores));
+        for (int j = 0; j < s.stores; ++j) {
+            if (done[detail::size(j)]) continue;
+            const frame& f = frames_[detail::size(k)][detail::size(j)];
+            std::vector<char> wanted(detail::size(s.stores));
+            for (int i = j; i < s.stores; ++i)
+                if (!done[detail::size(i)] && frames_[detail::size(k)][detail::size(i)] == f)
+                    wanted[detail::size(i)] = done[detail::size(i)] = 1;
+            bound_space space;
+            space_builder(b_, s, f).build(out.data(), wanted, space);
+            start(s, space);
+        }
+    }
+    void start(const stage_table& s, const bound_space& space) {
+        runtime::launch_record r;
+        r.kernel = kernel::name_of(s.kind);
+        r.where = b_.where;
+        r.bytes_in = space.bytes_in;
+        r.bytes_out = space.bytes_out;
+        if (b_.where.is_host()) {
+            cpu::run(s.loops(), space.stage);
+            runtime::note_launch(r);
+        } else {
+            s.launch(space.stage, r);
+        }
+    }
+
+    binding& b_;
+    const program_table& t_;
+    const operand_list* const* lists_;
+    int count_;
+    target* targets_;
+    std::vector<std::vector<frame>> frames_;
+    std::vector<runtime::storage_ptr> memory_;
+};
+
+}  // namespace sinter::exec

@@ -1,0 +1,180 @@
+// From expression types to a program: emission, scheduling and lowering at compile time, and the
+// tables and kernels of the result.
+#pragma once
+
+#include "sinter/cpu/stage.hpp"
+#include "sinter/exec/launch.hpp"
+#include "sinter/exec/tables.hpp"
+#include "sinter/expr/expr.hpp"
+#include "sinter/ir/sharing.hpp"
+
+namespace sinter::exec {
+
+/// How a program is compiled: assuming that structurally equal parts are equal (`merged`), with
+/// every inline reduction stored (`split`), with shared parts evaluated before (`flat`).
+struct variant {
+    bool merged = false, split = false, flat = false;
+    constexpr int number() const { return merged | split << 1 | flat << 2; }
+    static constexpr variant of(int n) { return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0}; }
+};
+
+constexpr int capacity(int nodes) { return nodes + 2 < ir::max_nodes ? nodes + 2 : ir::max_nodes; }
+
+/// The graph of expressions S... with their results as roots.
+template <int Cap, class... S>
+constexpr ir::graph<Cap> build_graph(const ir::slot_map<Cap>& slots, bool flat) {
+    ir::graph<Cap> g;
+    g.slots = slots;
+    g.shares_as_leaves = flat;
+    ((g.root[g.roots++] = S::emit(g)), ...);
+    return g;
+}
+
+/// A graph of S... as a table without stages: enough to bind operands and find extents.
+template <bool Flat, class... S>
+struct graph_only {
+    static constexpr auto graph =
+        build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, Flat);
+    struct visit_list {
+        visited at[decltype(graph)::cap]{};
+    };
+    static constexpr visit_list make_visits() {
+        visit_list v;
+        for (int i = 0; i < graph.visit_count; ++i)
+            v.at[i] = {graph.visits[i].what, graph.visits[i].slot};
+        return v;
+    }
+    static constexpr visit_list visits = make_visits();
+    static constexpr program_table table{.graph = ir::view_of_graph(graph),
+                                         .visits = visits.at,
+                                         .visit_count = graph.visit_count,
+                                         .leaves = graph.leaves,
+                                         .scalars = graph.scalars,
+                                         .functors = graph.functors,
+                                         .slices = graph.slices,
+                                         .shapes = graph.shapes,
+                                         .shares = graph.shares};
+};
+
+/// Expressions S... compiled in one variant; B says which kernels this file can hold.
+template <int Variant, class B, class... S>
+struct program {
+    static constexpr variant how = variant::of(Variant);
+    static constexpr int cap = capacity(sym::made_of<S...>::child_nodes);
+    using functors = typename sym::made_of<S...>::functors;
+
+    static constexpr auto build() {
+        if constexpr (how.merged) {
+            constexpr auto merges = ir::find_merges(build_graph<cap, S...>({}, how.flat));
+            return build_graph<cap, S...>(merges.slots, how.flat);
+        } else {
+            return build_graph<cap, S...>({}, how.flat);
+        }
+    }
+    static constexpr auto graph = build();
+    static constexpr auto plan = ir::schedule(graph, ir::policy{.split = how.split});
+
+    static const program_table& table() { return table_of(make_ints<plan.stages>{}); }
+
+private:
+    template <int K>
+    static constexpr auto stage = ir::lower(graph, plan, K);
+
+    template <int K>
+    static constexpr bool uses_functors() {
+        for (int i = 0; i < stage<K>.size; ++i)
+            if (stage<K>.code[i].h == ir::how::compute && stage<K>.code[i].op == ir::op_user)
+                return true;
+        return false;
+    }
+    template <int K, int... I>
+    static auto code_of(ints<I...>)
+        -> ir::stage_code<select_t<uses_functors<K>(), functors, ir::functor_types<>>,
+                          stage<K>.size,
+                          stage<K>.stores,
+                          stage<K>.head.word(),
+                          stage<K>.word(I)...>;
+    /// Stage K as a type: what kernels and loops are made for.
+    template <int K>
+    using code = decltype(code_of<K>(make_ints<stage<K>.words()>{}));
+
+    template <int K>
+    static constexpr auto loads = ir::loads_of<code<K>>();
+    template <int K>
+    static constexpr auto scalars = ir::scalars_of<code<K>>();
+
+    template <int K>
+    static constexpr stage_table stage_entry() {
+        constexpr auto& s = stage<K>;
+        return {kernel::kernel_kind_of<code<K>>(),
+                s.code,
+                s.node_of,
+                s.size,
+                s.store,
+                s.stores,
+                loads<K>.at,
+                loads<K>.count,
+                scalars<K>.at,
+                scalars<K>.count,
+                s.head,
+                s.row_axes,
+                &cpu::loops_for<code<K>, B>,
+                launcher_of<code<K>, B>()};
+    }
+
+    struct visit_list {
+        visited at[cap]{};
+    };
+    static constexpr visit_list make_visits() {
+        visit_list v;
+        for (int i = 0; i < graph.visit_count; ++i)
+            v.at[i] = {graph.visits[i].what, graph.visits[i].slot};
+        return v;
+    }
+    static constexpr visit_list visits = make_visits();
+
+    template <int I, class F>
+    static void fill(F& pack, const void* const* by_slot) {
+        if constexpr (requires { pack.first; }) {
+            std::memcpy(static_cast<void*>(&pack.first), by_slot[I], sizeof pack.first);
+            fill<I + 1>(pack.rest, by_slot);
+        }
+    }
+    static std::shared_ptr<const void> pack(const void* const* by_slot) {
+        auto p = std::make_shared<ir::functor_pack<functors>>();
+        fill<0>(*p, by_slot);
+        return p;
+    }
+
+    template <int... K>
+    static const program_table& table_of(ints<K...>) {
+        static constexpr stage_table stages[] = {stage_entry<K>()..., stage_table{}};
+        static constexpr program_table t{.graph = ir::view_of_graph(graph),
+                                         .visits = visits.at,
+                                         .visit_count = graph.visit_count,
+                                         .leaves = graph.leaves,
+                                         .scalars = graph.scalars,
+                                         .functors = graph.functors,
+                                         .slices = graph.slices,
+                                         .shapes = graph.shapes,
+                                         .shares = graph.shares,
+                                         .plan = ir::view_of_plan(plan),
+                                         .stage = stages,
+                                         .stages = sizeof...(K),
+                                         .may_need_split = ir::may_need_split(graph, plan),
+                                         .pack_functors = graph.functors ? &pack : nullptr};
+        return t;
+    }
+};
+
+/// True when some parts of S... would merge if their leaves were equal.
+template <class... S>
+inline constexpr bool merges =
+    ir::find_merges(build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, false)).any;
+
+/// The plan that runs when everything that looks alike is alike.
+template <class... S>
+inline constexpr auto fused_plan =
+    program<variant{.merged = merges<S...>}.number(), host_backend, S...>::plan;
+
+}  // namespace sinter::exec

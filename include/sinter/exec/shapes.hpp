@@ -1,0 +1,29 @@
+// The shape of an expression before it is evaluated.
+#pragma once
+
+#include "sinter/core/shape.hpp"
+#include "sinter/exec/evaluate.hpp"
+
+namespace sinter {
+
+/// The extents that `e` will have. Throws shape_error if its operands do not fit.
+template <expression E>
+shape<symbol_of<E>::rank> shape_of(const E& e) {
+    using S = symbol_of<E>;
+    const operand_list list = e.operands();
+    const operand_list* const lists[] = {&list};
+    shape<S::rank> r{};
+    const auto read = [&](const exec::program_table& t) {
+        exec::binding b(t);
+        if (!exec::bind(b, lists, 1)) return false;
+        for (int i = 0; i < S::rank; ++i)
+            r[static_cast<std::size_t>(i)] = b.at(t.graph.root[0]).extent[S::rank - 1 - i];
+        return true;
+    };
+    if (read(exec::graph_only<false, S>::table)) return r;
+    // Shared parts that look alike but differ: each is an array of its own.
+    if constexpr (S::has_share) read(exec::graph_only<true, S>::table);
+    return r;
+}
+
+}  // namespace sinter

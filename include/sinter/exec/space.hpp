@@ -1,0 +1,231 @@
+// The index space of a stage at run time: extents, strides of every array in it, axes collapsed.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "sinter/exec/binding.hpp"
+#include "sinter/ir/bound.hpp"
+
+namespace sinter::exec {
+
+/// Extents by axis from the right; an axis that nothing uses has extent 1.
+struct frame {
+    int64 extent[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1};
+    bool operator==(const frame&) const = default;
+
+    /// Takes in an array's extents; false when they contradict each other.
+    bool widen(const ir::array_ref& a) {
+        for (int j = 0; j < max_rank; ++j) {
+            if (a.extent[j] == 1 || a.extent[j] == extent[j]) continue;
+            if (extent[j] != 1) return false;
+            extent[j] = a.extent[j];
+        }
+        return true;
+    }
+};
+
+/// A stage's space and its arrays in it, owning what an ir::bound_stage points to.
+struct bound_space {
+    ir::bound_stage stage;
+    std::vector<ir::bound_operand> load, store;
+    std::vector<ir::scalar_bits> scalar;
+    std::vector<short> buffer;
+    std::vector<unsigned char> fills;
+    int64 bytes_in = 0, bytes_out = 0;
+
+    void point() {
+        stage.load = load.data();
+        stage.store = store.data();
+        stage.scalar = scalar.data();
+    }
+};
+
+inline int64 bytes_of(const ir::array_ref& a) { return ir::elements_of(a) * size_of(a.type); }
+
+namespace detail {
+
+/// Which instructions of a stage a store needs.
+inline std::vector<char> reach(const stage_table& s, int store) {
+    std::vector<char> in(static_cast<std::size_t>(s.size));
+    in[static_cast<std::size_t>(s.store[store].value)] = 1;
+    for (int i = s.size - 1; i >= 0; --i) {
+        if (!in[static_cast<std::size_t>(i)]) continue;
+        for (const short c : s.code[i].in)
+            if (c >= 0) in[static_cast<std::size_t>(c)] = 1;
+        if (i == s.head.core)
+            in[static_cast<std::size_t>(s.head.core_a)] =
+                in[static_cast<std::size_t>(s.head.core_b)] = 1;
+    }
+    return in;
+}
+
+inline bool in_row(const stage_table& s, int axis) { return s.row_axes >> axis & 1; }
+
+}  // namespace detail
+
+/// The space that one store of a stage walks; false when a reduction inside does not have the
+/// extent that the rest of the stage has, so that the stage cannot run as one row program.
+inline bool frame_of(const binding& b, const stage_table& s, int store, frame& f) {
+    const auto in = detail::reach(s, store);
+    for (int i = 0; i < s.size; ++i)
+        if (in[static_cast<std::size_t>(i)] && !f.widen(b.at(s.node_of[i]))) return false;
+    for (int i = 0; i < s.size; ++i) {
+        if (!in[static_cast<std::size_t>(i)] || s.code[i].h != ir::how::reduce) continue;
+        const ir::array_ref& x = b.at(s.node_of[s.code[i].in[0]]);
+        for (int j = 0; j < max_rank; ++j)
+            if (detail::in_row(s, j) && x.extent[j] != f.extent[j]) return false;
+    }
+    return true;
+}
+
+/// The axes of a stage in the order in which it walks them.
+class space_builder {
+public:
+    space_builder(const binding& b, const stage_table& s, const frame& f) : b_(b), s_(s), f_(f) {}
+
+    /// Fills `out`; `wanted` says which stores take part.
+    void build(const ir::array_ref* store_arrays,
+               const std::vector<char>& wanted,
+               bound_space& out) {
+        const auto count = [](int n) { return static_cast<std::size_t>(n); };
+        out.load.assign(count(s_.load_count), {});
+        out.store.assign(count(s_.stores), {});
+        out.scalar.assign(count(s_.scalar_count), {});
+        std::vector<char> used(count(s_.size));
+        for (int j = 0; j < s_.stores; ++j) {
+            if (!wanted[count(j)]) continue;
+            const auto in = detail::reach(s_, j);
+            for (int i = 0; i < s_.size; ++i)
+                used[count(i)] = static_cast<char>(used[count(i)] | in[count(i)]);
+        }
+        loads_.assign(count(s_.load_count), {});
+        stores_.assign(count(s_.stores), {});
+        for (int j = 0; j < s_.load_count; ++j) {
+            const ir::array_ref& a = b_.at(s_.node_of[s_.loads[j]]);
+            loads_[count(j)] = a;
+            // An array that only muted results need is not walked: one element of it is valid to
+            // read, if any.
+            if (!used[count(s_.loads[j])])
+                for (int d = 0; d < max_rank; ++d) loads_[count(j)].stride[d] = 0;
+            else
+                out.bytes_in += bytes_of(a);
+        }
+        for (int j = 0; j < s_.stores; ++j) {
+            stores_[count(j)] = store_arrays[j];
+            if (!wanted[count(j)])
+                stores_[count(j)].data = nullptr;
+            else
+                out.bytes_out += bytes_of(store_arrays[j]);
+        }
+        if (s_.head.core >= 0)
+            core_axes();
+        else
+            row_axes();
+        emit(out);
+        for (int j = 0; j < s_.scalar_count; ++j)
+            out.scalar[count(j)] = scalar_value(s_.node_of[s_.scalars[j]]);
+        out.stage.functors = b_.functors.get();
+        out.point();
+    }
+
+private:
+    struct walked {
+        int64 extent;
+        int axis;
+    };
+
+    ir::scalar_bits scalar_value(int node) const {
+        const ir::node& x = b_.table->graph.n[node];
+        if (x.k == ir::kind::scalar) return b_.scalar[static_cast<std::size_t>(x.slot)];
+        int64 n = 1;  // an extent
+        for (int j = 0; j < max_rank; ++j)
+            if (x.axes >> j & 1) n *= b_.at(x.in[0]).extent[j];
+        return is_floating(x.type) ? ir::scalar_bits{bits_as<uint64>(static_cast<double>(n))}
+                                   : ir::scalar_bits{bits_as<uint64>(n)};
+    }
+
+    // Outer axes (m, n) and the row axis k of a contraction.
+    void core_axes() {
+        const ir::node& x = b_.table->graph.n[s_.node_of[s_.head.core]];
+        const ir::array_ref &left = b_.at(x.in[0]), &right = b_.at(x.in[1]);
+        const unsigned char left_ones = b_.table->graph.n[x.in[0]].ones,
+                            right_ones = b_.table->graph.n[x.in[1]].ones;
+        walked m{1, -1}, n{1, -1}, k{1, -1};
+        for (int j = 0; j < max_rank; ++j) {
+            if (x.axes >> j & 1)
+                k = {left.extent[j], j};
+            else if (!(left_ones >> j & 1) && (right_ones >> j & 1))
+                m = {left.extent[j], j};
+            else if (!(right_ones >> j & 1))
+                n = {right.extent[j], j};
+        }
+        axes_ = {m, n, k};
+        outer_ = 2;
+    }
+    // Outer axes, the one that the results step through fastest last, then the row axes in
+    // row-major order.
+    void row_axes() {
+        for (int j = max_rank - 1; j >= 0; --j)
+            if (!detail::in_row(s_, j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
+        const ir::array_ref* lead = nullptr;
+        for (const auto& a : stores_)
+            if (a.data && !lead) lead = &a;
+        if (lead)
+            std::stable_sort(axes_.begin(), axes_.end(), [&](const walked& p, const walked& q) {
+                return std::abs(lead->stride[p.axis]) > std::abs(lead->stride[q.axis]);
+            });
+        outer_ = static_cast<int>(axes_.size());
+        for (int j = max_rank - 1; j >= 0; --j)
+            if (detail::in_row(s_, j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
+    }
+
+    static int64 stride_along(const ir::array_ref& a, int axis) {
+        return axis < 0 || a.extent[axis] == 1 ? 0 : a.stride[axis];
+    }
+    // Two neighbouring axes are one when every array walks them as one.
+    bool mergeable(const walked& p, const walked& q) const {
+        for (const auto* list : {&loads_, &stores_})
+            for (const auto& a : *list)
+                if (stride_along(a, p.axis) != stride_along(a, q.axis) * q.extent) return false;
+        return true;
+    }
+
+    void emit(bound_space& out) {
+        ir::bound_stage& st = out.stage;
+        std::vector<walked> kept;
+        int outer = 0;
+        for (int d = 0; d < static_cast<int>(axes_.size()); ++d) {
+            const walked w = axes_[static_cast<std::size_t>(d)];
+            const bool starts = d == 0 || d == outer_ || s_.head.core >= 0;
+            if (!starts && mergeable(kept.back(), w)) {
+                kept.back() = {kept.back().extent * w.extent, w.axis};
+            } else {
+                kept.push_back(w);
+                outer += d < outer_;
+            }
+        }
+        st.outer_rank = outer;
+        st.row_rank = static_cast<int>(kept.size()) - outer;
+        for (int d = 0; d < static_cast<int>(kept.size()); ++d) {
+            const walked& w = kept[static_cast<std::size_t>(d)];
+            st.extent[d] = w.extent;
+            (d < outer ? st.rows : st.row_length) *= w.extent;
+            for (std::size_t j = 0; j < loads_.size(); ++j)
+                out.load[j].stride[d] = stride_along(loads_[j], w.axis);
+            for (std::size_t j = 0; j < stores_.size(); ++j)
+                out.store[j].stride[d] = stride_along(stores_[j], w.axis);
+        }
+        for (std::size_t j = 0; j < loads_.size(); ++j) out.load[j].data = loads_[j].data;
+        for (std::size_t j = 0; j < stores_.size(); ++j) out.store[j].data = stores_[j].data;
+    }
+
+    const binding& b_;
+    const stage_table& s_;
+    const frame& f_;
+    std::vector<ir::array_ref> loads_, stores_;
+    std::vector<walked> axes_;
+    int outer_ = 0;
+};
+
+}  // namespace sinter::exec

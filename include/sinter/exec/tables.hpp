@@ -1,0 +1,55 @@
+// A compiled program as plain constant tables, so that binding, shape checks, allocation and
+// launching are ordinary code compiled once; only the inner loops and kernels behind the function
+// pointers are templates.
+#pragma once
+
+#include <memory>
+
+#include "sinter/cpu/loops.hpp"
+#include "sinter/ir/lower.hpp"
+#include "sinter/ir/schedule.hpp"
+#include "sinter/ir/tables.hpp"
+#include "sinter/kernel/launch.hpp"
+#include "sinter/runtime/launch.hpp"
+
+namespace sinter::exec {
+
+/// One stage.
+struct stage_table {
+    kernel::kernel_kind kind;
+    const ir::instr* code;
+    const short* node_of;  // instruction -> graph node
+    int size;
+    const ir::stage_store* store;
+    int stores;
+    const short* loads;  // instructions that read arrays, in kernel order
+    int load_count;
+    const short* scalars;
+    int scalar_count;
+    ir::stage_head head;
+    unsigned char row_axes;
+    const cpu::stage_loops& (*loops)();
+    // Runs the stage on a device with kernels; null when this file has none.
+    void (*launch)(const ir::bound_stage&, const runtime::launch_record&);
+};
+
+struct visited {
+    ir::visit what;
+    short slot;
+};
+
+/// One program: a graph, its schedule and its stages.
+struct program_table {
+    ir::graph_view graph;
+    const visited* visits;
+    int visit_count;
+    int leaves, scalars, functors, slices, shapes, shares;
+    ir::plan_view plan;
+    const stage_table* stage;
+    int stages;
+    bool may_need_split;
+    // Packs the functors, given by slot, as kernels take them; null when there are none.
+    std::shared_ptr<const void> (*pack_functors)(const void* const* by_slot);
+};
+
+}  // namespace sinter::exec

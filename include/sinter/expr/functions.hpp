@@ -1,0 +1,114 @@
+// Named elementwise functions. Those of real analysis give a floating type: integers become float.
+#pragma once
+
+#include "sinter/expr/operators.hpp"
+
+namespace sinter {
+
+/// The absolute value; -0 becomes 0, the smallest integer stays.
+template <expression A>
+auto abs(A&& a) {
+    return detail::unary<ir::op_id<ir::op::abs>>(std::forward<A>(a));
+}
+/// e to the power a.
+template <expression A>
+auto exp(A&& a) {
+    return detail::unary<ir::op_id<ir::op::exp>>(std::forward<A>(a));
+}
+/// The natural logarithm; of 0 it is -inf, of negative numbers NaN.
+template <expression A>
+auto log(A&& a) {
+    return detail::unary<ir::op_id<ir::op::log>>(std::forward<A>(a));
+}
+/// The square root, correctly rounded; of negative numbers NaN.
+template <expression A>
+auto sqrt(A&& a) {
+    return detail::unary<ir::op_id<ir::op::sqrt>>(std::forward<A>(a));
+}
+/// The sine of radians.
+template <expression A>
+auto sin(A&& a) {
+    return detail::unary<ir::op_id<ir::op::sin>>(std::forward<A>(a));
+}
+/// The hyperbolic tangent.
+template <expression A>
+auto tanh(A&& a) {
+    return detail::unary<ir::op_id<ir::op::tanh>>(std::forward<A>(a));
+}
+/// 1 / (1 + exp(-a)).
+template <expression A>
+auto sigmoid(A&& a) {
+    return detail::unary<ir::op_id<ir::op::sigmoid>>(std::forward<A>(a));
+}
+/// max(a, 0); NaN stays NaN.
+template <expression A>
+auto relu(A&& a) {
+    return detail::unary<ir::op_id<ir::op::relu>>(std::forward<A>(a));
+}
+/// The larger of a and b, element by element; NaN if either is NaN.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto maximum(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::maximum>>(std::forward<A>(a), std::forward<B>(b));
+}
+/// The smaller of a and b, element by element; NaN if either is NaN.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto minimum(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::minimum>>(std::forward<A>(a), std::forward<B>(b));
+}
+
+/// a where the bool array `condition` is true, else b. Either may be a number.
+template <expression C, class A, class B>
+    requires((expression<A> || number_like<A>)&&(expression<B> || number_like<B>))
+auto where(C&& condition, A&& a, B&& b) {
+    static_assert(symbol_of<C>::type == dtype::boolean,
+                  "where: the condition must be a bool array, as a comparison gives: write where(x "
+                  "!= 0, a, b).");
+    constexpr dtype t = detail::common_type<A, B>();
+    using SA = symbol_of<decltype(detail::lift<t>(std::forward<A>(a)))>;
+    using SB = symbol_of<decltype(detail::lift<t>(std::forward<B>(b)))>;
+    using S =
+        sym::pointwise<ir::op_id<ir::op::where>, symbol_of<C>, sym::as<t, SA>, sym::as<t, SB>>;
+    return detail::make<S>(std::forward<C>(condition),
+                           detail::lift<t>(std::forward<A>(a)),
+                           detail::lift<t>(std::forward<B>(b)));
+}
+
+/// The values as type T: to bool `x != 0`; floating to integer truncates, saturates and maps NaN to
+/// 0; to bfloat16 rounds to nearest even.
+template <class T, expression A>
+auto astype(A&& a) {
+    static_assert(element<T>,
+                  "astype: the type must be bool, std::int64_t, bfloat16, float or double.");
+    return detail::make<sym::as<dtype_v<T>, symbol_of<A>>>(std::forward<A>(a));
+}
+
+/// f(x, ...) for every element, with the user's own functor f of up to three operands, which
+/// broadcast. F is a namespace-scope, trivially copyable, default-constructible type whose call
+/// operator is const and SINTER_HD; bfloat16 elements reach it as float. Its state travels to the
+/// kernel by value. Fuses like a built-in operation.
+template <class F, expression... X>
+auto elementwise(F f, X&&... x) {
+    static_assert(sizeof...(X) >= 1 && sizeof...(X) <= 3,
+                  "elementwise: takes one to three arrays after the functor.");
+    static_assert(std::is_trivially_copyable_v<F> && std::is_default_constructible_v<F>,
+                  "elementwise: the functor must be trivially copyable and default-constructible, "
+                  "because its "
+                  "bytes travel to the kernel.");
+    using R = std::remove_cvref_t<std::invoke_result_t<const F&, compute_t<symbol_of<X>::type>...>>;
+    static_assert(
+        element<R> || same_v<R, int>,
+        "elementwise: the functor must return bool, int, std::int64_t, bfloat16, float or double.");
+    constexpr dtype t = detail::scalar_dtype<R>();
+    operand o;
+    o.what = ir::visit::functor;
+    o.number.bits = sizeof(F);
+    o.held = std::make_shared<F>(f);
+    operand_list all;
+    (detail::append(all, detail::operands_of(std::forward<X>(x))), ...);
+    all.push_back(std::move(o));
+    return expr<sym::user<F, t, symbol_of<X>...>>(std::move(all));
+}
+
+}  // namespace sinter

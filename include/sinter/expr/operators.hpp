@@ -1,0 +1,71 @@
+// Arithmetic and comparison of expressions. Operands broadcast as in NumPy; types promote as in
+// PyTorch; a C++ number takes the array's type unless its category (bool, integer, floating) is
+// higher.
+#pragma once
+
+#include "sinter/expr/expr.hpp"
+
+namespace sinter {
+
+/// a + b, element by element. Integers wrap.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator+(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::add>>(std::forward<A>(a), std::forward<B>(b));
+}
+/// a - b, element by element.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator-(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::sub>>(std::forward<A>(a), std::forward<B>(b));
+}
+/// a * b, element by element; the matrix product is `matmul`.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator*(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::mul>>(std::forward<A>(a), std::forward<B>(b));
+}
+/// a / b, element by element. Integers truncate towards zero; by zero they give 0.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator/(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::div>>(std::forward<A>(a), std::forward<B>(b));
+}
+/// -a, element by element.
+template <expression A>
+auto operator-(A&& a) {
+    return detail::unary<ir::op_id<ir::op::neg>>(std::forward<A>(a));
+}
+/// Comparisons give bool arrays; with NaN all but != are false.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator==(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::equal>>(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator!=(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::not_equal>>(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator<(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::less>>(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator<=(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::less_equal>>(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator>(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::greater>>(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator>=(A&& a, B&& b) {
+    return detail::binary<ir::op_id<ir::op::greater_equal>>(std::forward<A>(a), std::forward<B>(b));
+}
+
+}  // namespace sinter

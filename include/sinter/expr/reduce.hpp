@@ -1,0 +1,88 @@
+// Reductions over compile-time axes, and the matrix product.
+#pragma once
+
+#include "sinter/expr/axis.hpp"
+#include "sinter/expr/functions.hpp"
+
+namespace sinter {
+
+namespace detail {
+
+template <int Red, bool Keep, int... A, class E>
+auto reduce(E&& e) {
+    using S = symbol_of<E>;
+    static_assert(
+        valid_axes<A...>(S::rank),
+        "A reduction's axes must lie in [-rank, rank) of its operand and differ from each other.");
+    if constexpr (valid_axes<A...>(S::rank))
+        return make<sym::reduction<Red, axis_bits<A...>(S::rank), Keep, S>>(std::forward<E>(e));
+}
+template <bool Keep, int... A, class E>
+auto mean(E&& e) {
+    using S = symbol_of<E>;
+    static_assert(
+        valid_axes<A...>(S::rank),
+        "A reduction's axes must lie in [-rank, rank) of its operand and differ from each other.");
+    if constexpr (valid_axes<A...>(S::rank))
+        return make<sym::mean<axis_bits<A...>(S::rank), Keep, S>>(std::forward<E>(e));
+}
+
+}  // namespace detail
+
+/// The sum over the given axes (none: all). bool and integers sum as int64; bfloat16 sums in float.
+/// The sum of no elements is 0. With `keepdims` the axes stay with extent 1.
+template <expression E, int... A>
+auto sum(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::sum>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto sum(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::sum>, true, A...>(std::forward<E>(e));
+}
+/// The arithmetic mean over the given axes (none: all), in a floating type; of no elements NaN.
+template <expression E, int... A>
+auto mean(E&& e, axis_tag<A...> = {}) {
+    return detail::mean<false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto mean(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::mean<true, A...>(std::forward<E>(e));
+}
+/// The maximum over the given axes (none: all); NaN if any element is NaN. Of no elements: a
+/// shape_error.
+template <expression E, int... A>
+auto max(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::max>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto max(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::max>, true, A...>(std::forward<E>(e));
+}
+/// The int64 position of the first maximum along the given axes, counted in row-major order over
+/// them (none: over all). NaN counts as the largest value. Of no elements: a shape_error.
+template <expression E, int... A>
+auto argmax(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::argmax>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto argmax(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::argmax>, true, A...>(std::forward<E>(e));
+}
+
+/// The matrix product of (m, k) and (k, n): out[i, j] = sum over l of a[i, l] * b[l, j]. Types
+/// promote; float accumulates in float, bfloat16 operands in float, double in double, int64 wraps.
+/// k = 0 gives zeros. What is done to either operand, element by element, and to the result becomes
+/// part of its kernel.
+template <expression A, expression B>
+auto matmul(A&& a, B&& b) {
+    using SA = symbol_of<A>;
+    using SB = symbol_of<B>;
+    static_assert(SA::rank == 2 && SB::rank == 2, "matmul: both operands must have rank 2.");
+    static_assert(SA::type != dtype::boolean && SB::type != dtype::boolean,
+                  "matmul: bool arrays have no product: write astype<float>(x).");
+    constexpr dtype t = promote(SA::type, SB::type);
+    return detail::make<sym::matmul<sym::as<t, SA>, sym::as<t, SB>>>(std::forward<A>(a),
+                                                                     std::forward<B>(b));
+}
+
+}  // namespace sinter

@@ -1,0 +1,254 @@
+// The types of expressions. A symbol is an empty type that records structure and knows how to emit
+// itself into a graph; it holds no data. The run-time operands of an expression are listed in the
+// order of emission.
+#pragma once
+
+#include "sinter/ir/graph.hpp"
+
+namespace sinter::sym {
+
+template <class A, class B>
+struct join;
+template <class... F, class... G>
+struct join<ir::functor_types<F...>, ir::functor_types<G...>> {
+    using type = ir::functor_types<F..., G...>;
+};
+template <class... L>
+struct join_all {
+    using type = ir::functor_types<>;
+};
+template <class L>
+struct join_all<L> {
+    using type = L;
+};
+template <class L, class M, class... N>
+struct join_all<L, M, N...> {
+    using type = typename join_all<typename join<L, M>::type, N...>::type;
+};
+
+/// Node counts are bounds and grow with every repetition: they saturate above what a graph can
+/// hold.
+constexpr int room(long nodes) { return nodes < 100000 ? static_cast<int>(nodes) : 100000; }
+
+/// What a symbol made of others has of them: room for their nodes, and their functors in order.
+template <class... A>
+struct made_of {
+    static constexpr int child_nodes = room((0L + ... + A::nodes));
+    static constexpr bool has_share = (false || ... || A::has_share);
+    using functors = typename join_all<typename A::functors...>::type;
+};
+
+/// An address that stands for a type: identifies scopes and shared parts during emission.
+template <class T>
+inline constexpr char tag_of = 0;
+
+template <dtype D, int R>
+struct leaf : made_of<> {
+    static constexpr dtype type = D;
+    static constexpr int rank = R, nodes = 1;
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.leaf(D, R);
+    }
+};
+
+template <dtype D>
+struct scalar : made_of<> {
+    static constexpr dtype type = D;
+    static constexpr int rank = 0, nodes = 1;
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.scalar(D);
+    }
+};
+
+template <dtype D, class A>
+struct cast : made_of<A> {
+    static constexpr dtype type = D;
+    static constexpr int rank = A::rank, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.cast(A::emit(g), D);
+    }
+};
+/// `A` as values of type D; itself if it has that type.
+template <dtype D, class A>
+using as = select_t<A::type == D, A, cast<D, A>>;
+
+constexpr int largest(int a, int b = 0, int c = 0) {
+    const int m = a > b ? a : b;
+    return m > c ? m : c;
+}
+
+template <int Op, class... A>
+struct pointwise : made_of<A...> {
+    static_assert(sizeof...(A) <= 3);
+    static constexpr dtype operand_type = type_at<sizeof...(A) - 1, A...>::type::type;
+    static constexpr dtype type =
+        ir::info_of(Op).result == ir::yields::boolean ? dtype::boolean : operand_type;
+    static constexpr int rank = largest(A::rank...), nodes = room(1L + made_of<A...>::child_nodes);
+    template <class G>
+    static constexpr short emit(G& g) {
+        const short in[] = {A::emit(g)...};
+        return g.apply(Op,
+                       in[0],
+                       sizeof...(A) > 1 ? in[1 % sizeof...(A)] : short(-1),
+                       sizeof...(A) > 2 ? in[2 % sizeof...(A)] : short(-1));
+    }
+};
+
+template <class F, dtype D, class... A>
+struct user : made_of<A...> {
+    static constexpr dtype type = D;
+    static constexpr int rank = largest(A::rank...), nodes = room(1L + made_of<A...>::child_nodes);
+    using functors = typename join<typename made_of<A...>::functors, ir::functor_types<F>>::type;
+    template <class G>
+    static constexpr short emit(G& g) {
+        const short in[] = {A::emit(g)...};
+        return g.user(D,
+                      in[0],
+                      sizeof...(A) > 1 ? in[1 % sizeof...(A)] : short(-1),
+                      sizeof...(A) > 2 ? in[2 % sizeof...(A)] : short(-1));
+    }
+};
+
+constexpr int count_bits(unsigned axes) {
+    int n = 0;
+    for (; axes; axes &= axes - 1) ++n;
+    return n;
+}
+
+/// Reduction `Red` over `Axes` (bits, counted from the right).
+template <int Red, unsigned char Axes, bool Keep, class A>
+struct reduction : made_of<A> {
+    static constexpr dtype type = ir::reduced_dtype(Red, A::type);
+    static constexpr int rank = Keep ? A::rank : A::rank - count_bits(Axes),
+                         nodes = room((Keep ? 1L : 2L) * A::nodes + 3);
+    template <class G>
+    static constexpr short emit(G& g) {
+        const bool widens = ir::reduction_info_of(Red).result == ir::reduces_to::wide;
+        const short a = A::emit(g), r = g.reduce(Red, Axes, widens ? g.cast(a, type) : a);
+        return Keep ? r : g.drop(r, Axes);
+    }
+};
+
+template <unsigned char Axes, bool Keep, class A>
+struct mean : made_of<A> {
+    static constexpr dtype type = is_floating(A::type) ? A::type : dtype::f32;
+    static constexpr int rank = Keep ? A::rank : A::rank - count_bits(Axes),
+                         nodes = room((Keep ? 1L : 2L) * A::nodes + 6);
+    template <class G>
+    static constexpr short emit(G& g) {
+        const short a = g.cast(A::emit(g), type),
+                    s = g.reduce(ir::reduction_id<ir::red::sum>, Axes, a),
+                    r = g.apply(ir::op_id<ir::op::div>, s, g.extent(a, Axes, type));
+        return Keep ? r : g.drop(r, Axes);
+    }
+};
+
+template <class A, class B>
+struct matmul : made_of<A, B> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = 2, nodes = room(1 + 2L * made_of<A, B>::child_nodes);
+    template <class G>
+    static constexpr short emit(G& g) {
+        const short a = A::emit(g);
+        return g.matmul(a, B::emit(g));
+    }
+};
+
+/// Axis j of the result (from the right) is axis Map[j] of `A`.
+template <class A, int... Map>
+struct permuted : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = sizeof...(Map), nodes = room(2L * A::nodes + 1);
+    template <class G>
+    static constexpr short emit(G& g) {
+        constexpr signed char from[] = {static_cast<signed char>(Map)...};
+        ir::axis_map m;
+        m.rank = rank;
+        for (int j = 0; j < rank; ++j) m.at[j] = from[j];
+        return g.permute(A::emit(g), m);
+    }
+};
+template <unsigned char Axes, class A>
+struct sliced : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = room(2L * A::nodes + 1);
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.slice(A::emit(g), Axes);
+    }
+};
+template <int R, class A>
+struct expanded : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = R, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.expand(A::emit(g), R);
+    }
+};
+template <int R, class A>
+struct reshaped : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = R, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.reshape(A::emit(g), R);
+    }
+};
+
+/// The K-th argument of the function given to `with`.
+template <class Tag, int K, dtype D, int R>
+struct argument : made_of<> {
+    static constexpr dtype type = D;
+    static constexpr int rank = R, nodes = 0;
+    template <class G>
+    static constexpr short emit(G& g) {
+        return g.lookup(&tag_of<Tag>, K);
+    }
+};
+/// `Body`, in which arguments stand for X...: whatever it does with one is one node.
+template <class Tag, class Body, class... X>
+struct let : made_of<X..., Body> {
+    static constexpr dtype type = Body::type;
+    // An argument costs nothing, but a view of it repeats what it stands for.
+    static constexpr int rank = Body::rank,
+                         nodes = room(Body::nodes + 3 * (0L + ... + X::nodes) + 4);
+    template <class G>
+    static constexpr short emit(G& g) {
+        const short values[] = {X::emit(g)...};
+        g.enter(&tag_of<Tag>, values, sizeof...(X));
+        const short r = Body::emit(g);
+        g.leave();
+        return r;
+    }
+};
+
+/// `A` as one node wherever it stands: the first occurrence emits it, later ones refer to it.
+/// Whether they all are the same part is checked when operands are bound.
+template <class A>
+struct shared : made_of<A> {
+    static_assert(same_v<typename A::functors, ir::functor_types<>>,
+                  "share: a part with functors of your own cannot be shared this way: pass it "
+                  "through `with`.");
+    static constexpr bool has_share = true;
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = A::nodes;
+    template <class G>
+    static constexpr short emit(G& g) {
+        if (g.shares_as_leaves) return g.leaf(type, rank);
+        if (const auto* known = g.remembered(&tag_of<A>)) {
+            g.note(ir::visit::share_again, known->number);
+            return known->node;
+        }
+        const int number = g.shares++;
+        g.note(ir::visit::share, number);
+        const short r = A::emit(g);
+        g.remember(&tag_of<A>, r, number);
+        return r;
+    }
+};
+
+}  // namespace sinter::sym

@@ -1,0 +1,11 @@
+/// Sinter: lazy array expressions that become one kernel each, on NVIDIA GPUs and on the host.
+#pragma once
+
+#include "sinter/expr/compose.hpp"
+#include "sinter/tensor/compare.hpp"
+#include "sinter/tensor/create.hpp"
+#include "sinter/tensor/evaluate.hpp"
+#include "sinter/tensor/explain.hpp"
+#include "sinter/tensor/print.hpp"
+#include "sinter/tensor/share.hpp"
+#include "sinter/tensor/slice.hpp"

@@ -1,0 +1,52 @@
+// Several results in shared passes.
+#pragma once
+
+#include <tuple>
+
+#include "sinter/tensor/tensor.hpp"
+
+namespace sinter {
+
+namespace detail {
+
+template <element T, int R, class E>
+struct assignment {
+    tensor<T, R>* to;
+    const E* value;
+};
+template <element T, int R>
+struct output {
+    tensor<T, R>* to;
+    template <expression E>
+    assignment<T, R, E> operator=(const E& e) const {
+        check_assignable<T, R, E>();
+        return {to, &e};
+    }
+};
+
+template <class B, class... T, int... R, class... E, std::size_t... I>
+void evaluate_all(std::index_sequence<I...>, const assignment<T, R, E>&... a) {
+    exec::target to[] = {a.to->as_target(false)...};
+    evaluate_into<B>(to, *a.value...);
+    (a.to->adopt(to[I]), ...);
+}
+
+}  // namespace detail
+
+/// Names a tensor as the place of a result: `evaluate(out(a) = e1, out(b) = e2)`.
+template <element T, int R>
+detail::output<T, R> out(tensor<T, R>& t) {
+    return {&t};
+}
+
+/// Computes several results together: what they share is computed once, and results of one shape
+/// share a kernel. All right sides read the values from before. Throws as the assignments would,
+/// with all targets untouched.
+template <class B = backend, element... T, int... R, class... E>
+void evaluate(const detail::assignment<T, R, E>&... a) {
+    static_assert(sizeof...(E) >= 1 && sizeof...(E) <= ir::max_roots,
+                  "evaluate: takes 1 to 16 results.");
+    detail::evaluate_all<B>(std::index_sequence_for<E...>{}, a...);
+}
+
+}  // namespace sinter

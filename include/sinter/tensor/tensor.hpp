@@ -1,0 +1,357 @@
+// Arrays: a shared handle on memory of one device, with extents, strides and an offset.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <ostream>
+#include <string>
+
+#include "sinter/core/shape.hpp"
+#include "sinter/exec/evaluate.hpp"
+#include "sinter/expr/operators.hpp"
+
+namespace sinter {
+
+template <element T, int R>
+class tensor;
+template <element T, int R>
+class tensor_view;
+
+namespace detail {
+
+/// `std::initializer_list` of `R` levels.
+template <class T, int R>
+struct nested_values {
+    using type = std::initializer_list<typename nested_values<T, R - 1>::type>;
+};
+template <class T>
+struct nested_values<T, 0> {
+    using type = T;
+};
+
+template <class T, int R>
+void read_extents(const typename nested_values<T, R>::type& v, int64* extents) {
+    if constexpr (R > 0) {
+        extents[0] = static_cast<int64>(v.size());
+        if (v.size() > 0) read_extents<T, R - 1>(*v.begin(), extents + 1);
+    }
+}
+template <class T, int R>
+void read_values(const typename nested_values<T, R>::type& v, const int64* extents, T*& to) {
+    if constexpr (R == 0) {
+        *to++ = v;
+    } else {
+        if (static_cast<int64>(v.size()) != extents[0])
+            throw shape_error("tensor: braces of " + std::to_string(extents[0]) + " and of " +
+                              std::to_string(v.size()) +
+                              " values stand side by side, rows must be equally long.");
+        for (const auto& row : v) read_values<T, R - 1>(row, extents + 1, to);
+    }
+}
+
+// The operands of `e`: its own list where it has one, so that nothing is counted as an owner twice.
+template <class E>
+const operand_list* list_of(const E& e, operand_list& room) {
+    if constexpr (std::is_reference_v<decltype(e.operands())>) {
+        return &e.operands();
+    } else {
+        room = e.operands();
+        return &room;
+    }
+}
+template <class B, class... E, std::size_t... I>
+void evaluate_into(exec::target* targets, std::index_sequence<I...>, const E&... e) {
+    operand_list room[sizeof...(E)];
+    const operand_list* const lists[] = {list_of(e, room[I])...};
+    exec::evaluate<B, symbol_of<E>...>(lists, targets);
+}
+/// Evaluates e... into targets, with the kernels of backend B.
+template <class B, class... E>
+void evaluate_into(exec::target* targets, const E&... e) {
+    evaluate_into<B>(targets, std::index_sequence_for<E...>{}, e...);
+}
+
+template <class T, int R, class E>
+constexpr void check_assignable() {
+    static_assert(symbol_of<E>::rank == R,
+                  "The expression's rank differs from the rank of the tensor it is assigned to.");
+    static_assert(symbol_of<E>::type == dtype_v<T>,
+                  "The expression's element type differs from the tensor's: convert it with "
+                  "astype<T>(expression).");
+}
+
+}  // namespace detail
+
+/// An array of T with R axes (0 to 8). A tensor is a handle: a copy shares the memory, `clone()`
+/// copies it. Assigning an expression evaluates it, as few kernels as the mathematics allows; it
+/// re-seats the handle when others hold its memory, and else writes in place. T is bool,
+/// std::int64_t, bfloat16, float or double.
+template <element T, int R>
+class tensor {
+    static_assert(R >= 0 && R <= max_rank, "Sinter supports ranks 0 to 8.");
+
+public:
+    using value_type = T;
+    using symbol = sym::leaf<dtype_v<T>, R>;
+    static constexpr dtype type = dtype_v<T>;
+    static constexpr int rank = R;
+
+    /// No elements and no memory.
+    tensor() = default;
+    /// Uninitialised elements on `where`.
+    explicit tensor(const shape<R>& extents, device where = default_device()) : extents_(extents) {
+        for (const int64 e : extents)
+            if (e < 0)
+                throw shape_error("tensor: the shape " + shape_text(extents) +
+                                  " has a negative extent.");
+        make_contiguous();
+        memory_ = runtime::allocate(where, static_cast<std::size_t>(size()) * sizeof(T));
+    }
+    /// The values in the braces, on the default device: `tensor<float, 2>{{1, 2}, {3, 4}}`.
+    tensor(typename detail::nested_values<T, R>::type values) requires(R > 0) {
+        shape<R> e{};
+        detail::read_extents<T, R>(values, e.data());
+        tensor host(e, device::host());
+        T* to = host.data();
+        detail::read_values<T, R>(values, e.data(), to);
+        *this = host.to(default_device());
+    }
+    /// The value, on the default device.
+    explicit tensor(T value) requires(R == 0) {
+        tensor host(shape<0>{}, device::host());
+        *host.data() = value;
+        *this = host.to(default_device());
+    }
+    /// Evaluates `e`. Throws shape_error or device_error before anything runs.
+    template <expression E, class B = backend>
+        requires(!std::is_base_of_v<tensor, std::remove_cvref_t<E>>)
+    tensor(const E& e) { assign<B>(e); }
+    tensor(const tensor&) = default;
+    tensor(tensor&&) noexcept = default;
+    ~tensor() = default;
+    /// Re-seats this handle: both share the memory then.
+    tensor& operator=(const tensor&) = default;
+    tensor& operator=(tensor&&) noexcept = default;
+    /// Evaluates `e`: into this memory if nobody outside the expression holds it and it fits, else
+    /// into new memory.
+    template <expression E, class B = backend>
+        requires(!std::is_base_of_v<tensor, std::remove_cvref_t<E>>)
+    tensor& operator=(const E& e) {
+        assign<B>(e);
+        return *this;
+    }
+    /// Adds, subtracts, multiplies or divides in place: writes through to everyone who shares the
+    /// memory.
+    template <class E, class B = backend>
+    requires detail::operands<tensor, E> tensor& operator+=(const E& e) {
+        return write<B>(*this + e);
+    }
+    template <class E, class B = backend>
+    requires detail::operands<tensor, E> tensor& operator-=(const E& e) {
+        return write<B>(*this - e);
+    }
+    template <class E, class B = backend>
+    requires detail::operands<tensor, E> tensor& operator*=(const E& e) {
+        return write<B>(*this * e);
+    }
+    template <class E, class B = backend>
+    requires detail::operands<tensor, E> tensor& operator/=(const E& e) {
+        return write<B>(*this / e);
+    }
+
+    /// The extents, outermost first.
+    const shape<R>& extents() const { return extents_; }
+    /// The extent of one axis; negative axes count from the end.
+    int64 extent(int axis) const {
+        return extents_[static_cast<std::size_t>(axis < 0 ? axis + R : axis)];
+    }
+    /// Steps between neighbours along each axis, in elements.
+    const std::array<int64, static_cast<std::size_t>(R)>& strides() const { return strides_; }
+    /// The number of elements.
+    int64 size() const { return memory_ || R > 0 ? extents_.size() : (memory_ ? 1 : 0); }
+    /// The device that holds the elements.
+    device where() const { return memory_ ? memory_->where() : device::host(); }
+    /// The address of the first element, on that device.
+    T* data() const { return memory_ ? static_cast<T*>(memory_->data()) + offset_ : nullptr; }
+    /// True when the elements lie in row-major order without gaps.
+    bool is_contiguous() const {
+        int64 n = 1;
+        for (int i = R - 1; i >= 0; --i) {
+            if (at(extents_, i) != 1 && at(strides_, i) != n) return false;
+            n *= at(extents_, i);
+        }
+        return true;
+    }
+
+    /// The element at the given indices (negative ones count from the end), by reference. Only
+    /// where host code reaches the memory; a CUDA array is a device_error, an index outside a
+    /// shape_error.
+    template <std::convertible_to<int64>... I>
+        requires(sizeof...(I) == R)
+    T& operator()(I... index) const {
+        if (!where().has_host_memory())
+            throw device_error("Element access: the array lives on " + where().name() +
+                               ": copy it with to(device::host()), or read one value with item().");
+        const int64 at_axis[] = {static_cast<int64>(index)..., 0};
+        int64 o = 0;
+        for (int i = 0; i < R; ++i) {
+            const int64 e = at(extents_, i), k = at_axis[i] < 0 ? at_axis[i] + e : at_axis[i];
+            if (k < 0 || k >= e)
+                throw shape_error("Element access: index " + std::to_string(at_axis[i]) +
+                                  " is outside axis " + std::to_string(i) + " of shape " +
+                                  shape_text(extents_) + ".");
+            o += k * at(strides_, i);
+        }
+        if (!memory_) throw shape_error("Element access: the tensor has no memory yet.");
+        return data()[o];
+    }
+    /// The only element, copied to the host; a shape_error unless there is exactly one.
+    T item() const {
+        if (!memory_ || size() != 1)
+            throw shape_error("item: shape " + shape_text(extents_) +
+                              " does not hold exactly one element.");
+        T v{};
+        runtime::copy(&v, device::host(), data(), where(), sizeof(T));
+        return v;
+    }
+    /// A rank-0 tensor is its value.
+    operator T() const requires(R == 0) { return item(); }
+    /// A copy in memory of its own, row-major.
+    template <class B = backend>
+    tensor clone() const {
+        tensor r(extents_, where());
+        if (!memory_) return r;
+        if (is_contiguous()) {
+            runtime::copy(
+                r.data(), where(), data(), where(), static_cast<std::size_t>(size()) * sizeof(T));
+            return r;
+        }
+        exec::target to = r.as_target(true);
+        detail::evaluate_into<B>(&to, *this);
+        return r;
+    }
+    /// The array on `d`: this one if it is there, else a row-major copy.
+    template <class B = backend>
+    tensor to(device d) const {
+        if (!memory_ || d == where()) return *this;
+        const tensor from = is_contiguous() ? *this : clone<B>();
+        tensor r(extents_, d);
+        runtime::copy(
+            r.data(), d, from.data(), where(), static_cast<std::size_t>(size()) * sizeof(T));
+        return r;
+    }
+    /// True when both handles share one allocation.
+    bool shares_memory(const tensor& other) const { return memory_ && memory_ == other.memory_; }
+
+    // ---- what expressions and views use ----
+
+    /// This array as the run-time operand of an expression.
+    operand_list operands() const {
+        if (!memory_)
+            throw shape_error(
+                "An expression uses a tensor that has no memory yet: give it a value first.");
+        operand o;
+        o.array = as_array();
+        o.held = memory_;
+        return {std::move(o)};
+    }
+    /// Extents and strides counted from the right.
+    ir::array_ref as_array() const {
+        ir::array_ref a{};
+        a.data = data();
+        a.type = dtype_v<T>;
+        for (int j = 0; j < max_rank; ++j) {
+            a.extent[j] = j < R ? at(extents_, R - 1 - j) : 1;
+            a.stride[j] = j < R && a.extent[j] != 1 ? at(strides_, R - 1 - j) : 0;
+        }
+        return a;
+    }
+    /// A handle on memory that exists.
+    static tensor over(runtime::storage_ptr memory,
+                       int64 offset,
+                       const shape<R>& extents,
+                       const std::array<int64, static_cast<std::size_t>(R)>& strides) {
+        tensor t;
+        t.memory_ = std::move(memory);
+        t.offset_ = offset;
+        t.extents_ = extents;
+        t.strides_ = strides;
+        return t;
+    }
+    const runtime::storage_ptr& memory() const { return memory_; }
+    int64 offset() const { return offset_; }
+    /// This array as the place of a result.
+    exec::target as_target(bool write_through) {
+        exec::target t;
+        t.write_through = write_through;
+        t.present = memory_ != nullptr;
+        if (t.present) t.array = as_array();
+        t.memory = &memory_;
+        return t;
+    }
+    /// Takes the result that an evaluation left in `t`.
+    void adopt(exec::target& t) {
+        if (!t.fresh) return;
+        for (int i = 0; i < R; ++i)
+            extents_[static_cast<std::size_t>(i)] = t.result.extent[R - 1 - i];
+        make_contiguous();
+        offset_ = 0;
+        memory_ = std::move(t.fresh);
+    }
+    /// Evaluates `e` into this very memory.
+    template <class B = backend, class E>
+    tensor& write(const E& e) {
+        detail::check_assignable<T, R, E>();
+        if (!memory_)
+            throw shape_error(
+                "assignment: the target has no memory yet: give it a value with = first.");
+        exec::target to = as_target(true);
+        detail::evaluate_into<B>(&to, e);
+        if (to.copy_back) {
+            const tensor done = from_result(to);
+            exec::target again = as_target(true);
+            detail::evaluate_into<B>(&again, done);
+        }
+        return *this;
+    }
+
+private:
+    template <class A>
+    static auto& at(A& a, int i) {
+        return a[static_cast<std::size_t>(i)];
+    }
+    void make_contiguous() {
+        int64 n = 1;
+        for (int i = R - 1; i >= 0; --i) {
+            at(strides_, i) = n;
+            n *= at(extents_, i);
+        }
+    }
+    static tensor from_result(exec::target& t) {
+        tensor r;
+        r.adopt(t);
+        return r;
+    }
+    template <class B, class E>
+    void assign(const E& e) {
+        detail::check_assignable<T, R, E>();
+        if constexpr (symbol_of<E>::rank == R && symbol_of<E>::type == dtype_v<T>) {
+            exec::target to = as_target(false);
+            detail::evaluate_into<B>(&to, e);
+            adopt(to);
+        }
+    }
+
+    runtime::storage_ptr memory_;
+    int64 offset_ = 0;
+    shape<R> extents_{};
+    std::array<int64, static_cast<std::size_t>(R)> strides_{};
+};
+
+/// Evaluates a lazy expression into a new tensor; a tensor is returned as it is.
+template <expression E, class B = backend>
+auto eval(const E& e) {
+    return tensor<storage_t<symbol_of<E>::type>, symbol_of<E>::rank>(e);
+}
+
+}  // namespace sinter

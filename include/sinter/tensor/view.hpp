@@ -1,0 +1,186 @@
+// Views: tensors on the memory of another tensor, and the same rearrangements of lazy expressions.
+#pragma once
+
+#include "sinter/expr/axis.hpp"
+#include "sinter/tensor/tensor.hpp"
+
+namespace sinter {
+
+/// A tensor that looks at another one's memory. Assigning to it writes through; copying it into a
+/// `tensor` gives a handle on the same memory.
+template <element T, int R>
+class tensor_view : public tensor<T, R> {
+public:
+    using base = tensor<T, R>;
+    explicit tensor_view(base t) : base(std::move(t)) {}
+    tensor_view(const tensor_view&) = default;
+    tensor_view(tensor_view&&) noexcept = default;
+    ~tensor_view() = default;
+    /// Writes the elements of `e` through; a lower rank or an extent of 1 broadcasts.
+    template <expression E, class B = backend>
+        requires(!same_v<std::remove_cvref_t<E>, tensor_view>)
+    tensor_view& operator=(const E& e) {
+        write_broadcast<B>(e);
+        return *this;
+    }
+    tensor_view& operator=(const tensor_view& v) {
+        write_broadcast<backend>(static_cast<const base&>(v));
+        return *this;
+    }
+    tensor_view& operator=(tensor_view&& v) noexcept(false) {
+        return *this = static_cast<const tensor_view&>(v);
+    }
+    /// Sets every element.
+    tensor_view& operator=(T value) {
+        write_broadcast<backend>(tensor<T, 0>(value).to(this->where()));
+        return *this;
+    }
+
+private:
+    template <class B, class E>
+    void write_broadcast(const E& e);
+};
+
+namespace detail {
+
+template <class S>
+inline constexpr bool is_leaf = false;
+template <dtype D, int R>
+inline constexpr bool is_leaf<sym::leaf<D, R>> = true;
+
+/// An expression that is no tensor.
+template <class E>
+concept lazy = expression<E> && !is_leaf<symbol_of<E>>;
+
+template <int R>
+operand shape_operand(const shape<R>& s) {
+    operand o;
+    o.what = ir::visit::shape;
+    for (int j = 0; j < max_rank; ++j)
+        o.array.extent[j] = j < R ? s[static_cast<std::size_t>(R - 1 - j)] : 1;
+    return o;
+}
+
+template <int R>
+using stride_list = std::array<int64, static_cast<std::size_t>(R)>;
+
+/// True when A... names every axis of a rank-R array once.
+template <int R, int... A>
+constexpr bool is_permutation_of_axes() {
+    return sizeof...(A) == R && valid_axes<A...>(R);
+}
+// The symbol of a permutation: axis j from the right of the result is axis Map[j] from the right of
+// S.
+template <class S, class Axes, class Positions>
+struct permuted_symbol;
+template <class S, int... A, int... J>
+struct permuted_symbol<S, axis_tag<A...>, ints<J...>> {
+    static constexpr int from(int j) {
+        constexpr int n = sizeof...(A);
+        const int list[] = {A...};
+        const int a = list[n - 1 - j];
+        return a < 0 ? -1 - a : n - 1 - a;
+    }
+    using type = sym::permuted<S, from(J)...>;
+};
+
+}  // namespace detail
+
+/// The axes in another order, by compile-time numbers: `permute(x, axes<0, 2, 1>)`. Moves nothing.
+template <element T, int R, int... A>
+tensor_view<T, R> permute(const tensor<T, R>& x, axis_tag<A...>) {
+    static_assert(detail::is_permutation_of_axes<R, A...>(),
+                  "permute: the axes must name every axis of the operand once.");
+    shape<R> e{};
+    detail::stride_list<R> s{};
+    std::size_t i = 0;
+    ((e[i] = x.extent(A), s[i] = x.strides()[static_cast<std::size_t>(A < 0 ? A + R : A)], ++i),
+     ...);
+    return tensor_view<T, R>(tensor<T, R>::over(x.memory(), x.offset(), e, s));
+}
+template <detail::lazy E, int... A>
+auto permute(E&& e, axis_tag<A...>) {
+    using S = symbol_of<E>;
+    static_assert(detail::is_permutation_of_axes<S::rank, A...>(),
+                  "permute: the axes must name every axis of the operand once.");
+    using P = typename detail::permuted_symbol<S, axis_tag<A...>, make_ints<S::rank>>::type;
+    return detail::make<P>(std::forward<E>(e));
+}
+/// The transpose of a matrix. Moves nothing.
+template <element T>
+tensor_view<T, 2> transpose(const tensor<T, 2>& x) {
+    return permute(x, axes<1, 0>);
+}
+template <detail::lazy E>
+auto transpose(E&& e) {
+    static_assert(symbol_of<E>::rank == 2,
+                  "transpose: the operand must have rank 2; permute takes any rank.");
+    return permute(std::forward<E>(e), axes<1, 0>);
+}
+
+/// `x` under another shape with as many elements, row-major: a view if `x` is contiguous, else of a
+/// copy. Throws shape_error when the element counts differ.
+template <element T, int R, int Q>
+tensor_view<T, Q> reshape(const tensor<T, R>& x, const shape<Q>& to) {
+    if (to.size() != x.size())
+        throw shape_error("reshape: shape " + shape_text(x.extents()) + " has " +
+                          std::to_string(x.size()) + " elements, shape " + shape_text(to) +
+                          " has " + std::to_string(to.size()) + ".");
+    const tensor<T, R> from = x.is_contiguous() ? x : x.clone();
+    detail::stride_list<Q> s{};
+    int64 n = 1;
+    for (std::size_t i = Q; i-- > 0; n *= to[i]) s[i] = n;
+    return tensor_view<T, Q>(tensor<T, Q>::over(from.memory(), from.offset(), to, s));
+}
+/// The same of a lazy expression: its value is stored, then seen under the shape.
+template <detail::lazy E, int Q>
+auto reshape(E&& e, const shape<Q>& to) {
+    return detail::make_with<sym::reshaped<Q, symbol_of<E>>>(detail::shape_operand(to),
+                                                             std::forward<E>(e));
+}
+
+/// `x` repeated along axes of extent 1 and along new leading axes, without copying: steps are 0
+/// there. Throws shape_error when the shapes do not broadcast.
+template <element T, int R, int Q>
+    requires(Q >= R)
+tensor_view<T, Q> broadcast_to(const tensor<T, R>& x, const shape<Q>& to) {
+    detail::stride_list<Q> s{};
+    for (int i = 0; i < R; ++i) {
+        const auto from = static_cast<std::size_t>(i), at = static_cast<std::size_t>(i + Q - R);
+        if (x.extents()[from] == to[at])
+            s[at] = x.strides()[from];
+        else if (x.extents()[from] != 1)
+            throw shape_error("broadcast_to: shape " + shape_text(x.extents()) +
+                              " does not broadcast to " + shape_text(to) + ".");
+    }
+    return tensor_view<T, Q>(tensor<T, Q>::over(x.memory(), x.offset(), to, s));
+}
+template <detail::lazy E, int Q>
+    requires(Q >= symbol_of<E>::rank)
+auto broadcast_to(E&& e, const shape<Q>& to) {
+    return detail::make_with<sym::expanded<Q, symbol_of<E>>>(detail::shape_operand(to),
+                                                             std::forward<E>(e));
+}
+
+/// A non-owning tensor over `data` on device `where`: whoever made the pointer keeps it alive.
+template <element T, int R>
+tensor_view<T, R> view(T* data, const shape<R>& extents, device where = device::host()) {
+    detail::stride_list<R> s{};
+    int64 n = 1;
+    for (std::size_t i = R; i-- > 0; n *= extents[i]) s[i] = n;
+    auto memory = runtime::storage::borrow(where, data, static_cast<std::size_t>(n) * sizeof(T));
+    return tensor_view<T, R>(tensor<T, R>::over(std::move(memory), 0, extents, s));
+}
+
+template <element T, int R>
+template <class B, class E>
+void tensor_view<T, R>::write_broadcast(const E& e) {
+    static_assert(symbol_of<E>::rank <= R,
+                  "assignment: the expression has more axes than the view it is assigned to.");
+    if constexpr (symbol_of<E>::rank <= R) {
+        detail::check_assignable<T, symbol_of<E>::rank, E>();
+        this->template write<B>(broadcast_to(e, this->extents()));
+    }
+}
+
+}  // namespace sinter
