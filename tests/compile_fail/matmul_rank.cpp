@@ -1,0 +1,6 @@
+// expect: matmul: both operands must have rank 2.
+#include "sinter/sinter.hpp"
+
+namespace sn = sinter;
+
+auto f(const sn::tensor<float, 2>& a, const sn::tensor<float, 1>& b) { return sn::matmul(a, b); }
