@@ -146,10 +146,10 @@ SINTER_HD constexpr auto reductions_of() {
 /// rows over blocks (the reduce kernel) and need not keep a row in one block.
 template <class C>
 SINTER_HD constexpr bool is_pure_reduction() {
-    if (C::head().passes != 2 || C::head().core >= 0) return false;
+    bool pure = C::head().passes == 2 && C::head().core < 0;
     for (int j = 0; j < C::stores; ++j)
-        if (!C::at(C::stored(j)).row_constant && C::at(C::stored(j)).level > 0) return false;
-    return true;
+        pure = pure && (C::at(C::stored(j)).row_constant || C::at(C::stored(j)).level == 0);
+    return pure;
 }
 
 }  // namespace sinter::ir

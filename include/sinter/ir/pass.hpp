@@ -185,7 +185,7 @@ private:
                                                     const regs& row,
                                                     const functors& f,
                                                     ints<K...>) {
-        constexpr auto p = point();
+        [[maybe_unused]] constexpr auto p = point();
         ((v.template at<p.at[K]>() = value<p.at[K]>(v, row, f)), ...);
     }
     template <int J>
@@ -194,7 +194,7 @@ private:
     }
     template <int... K>
     SINTER_HD SINTER_INLINE static void compute_row_all(regs& row, const functors& f, ints<K...>) {
-        constexpr auto p = row_values();
+        [[maybe_unused]] constexpr auto p = row_values();
         (compute_row_one<p.at[K]>(row, f), ...);
     }
 };

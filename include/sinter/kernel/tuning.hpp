@@ -1,0 +1,59 @@
+// Every number of the kernels that is a choice, and why it is chosen. Device-readable.
+#pragma once
+
+#include "sinter/core/config.hpp"
+
+namespace sinter::kernel::tuning {
+
+// ---- map
+// 256 threads: eight warps hide latency at any register count up to the limit of 255, and eight
+// such blocks fill an SM.
+inline constexpr int map_threads = 256;
+// The grid is no larger than fills every SM twice; the threads stride over the rest.
+inline constexpr int map_blocks_per_sm = 16;
+// One access of 16 bytes is the widest there is.
+inline constexpr int vector_bytes = 16;
+// A thread's vector repeats the code of the stage once per element; longer stages take shorter
+// vectors, so that code stays below about this many instructions of the stage list.
+inline constexpr int map_unrolled_instructions = 512;
+
+// ---- row
+// 512 threads leave 128 registers each, and one block per SM (a row that fills shared memory) still
+// has 16 warps.
+inline constexpr int row_threads = 512;
+// A thread gets about this many elements of a row before the block grows.
+inline constexpr int row_elements_per_thread = 4;
+inline constexpr int row_blocks_per_sm = 32;
+// Two blocks should fit into the shared memory of an SM, so that one loads while one computes.
+inline constexpr int row_blocks_resident = 2;
+
+// ---- reduce
+inline constexpr int reduce_threads = 256;
+// A warp's width of adjacent outputs makes every access of a row of the array a full line.
+inline constexpr int reduce_columns = 32;
+// Enough blocks that every SM has several to choose from, and an uneven end costs little.
+inline constexpr int reduce_blocks_per_sm = 4;
+// A block that is split off folds at least this many elements per thread: less is cheaper than the
+// second tree over the partial states.
+inline constexpr int reduce_elements_per_thread = 16;
+// What a launch of a split reduction may ask for at most: one counter per tile of outputs.
+inline constexpr int reduce_tiles_split = 1024;
+inline constexpr int reduce_splits = 1024;
+// States in shared memory must fit into what every kernel gets without asking.
+inline constexpr int plain_shared_bytes = 48 * 1024;
+
+// ---- matmul, float, double and int64: a 64 x 64 tile by 16 x 16 threads, 4 x 4 results each. Each
+// value that a thread reads from shared memory serves 4 products; 4 x 4 doubles fit into registers.
+inline constexpr int tile_m = 64, tile_n = 64, tile_k = 16, tile_threads = 256;
+inline constexpr int thread_m = 4, thread_n = 4;
+// Rows of a tile are this much longer than 64: then a column's four neighbours fall into different
+// banks when a tile is written across, and rows keep an alignment of 16 bytes.
+inline constexpr int tile_padding = 4;
+
+// ---- matmul, bfloat16: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads 6
+// fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which make one
+// wave of ldmatrix.
+inline constexpr int mma_m = 128, mma_n = 128, mma_k = 32, mma_threads = 256;
+inline constexpr int mma_warp_m = 64, mma_warp_n = 32;
+
+}  // namespace sinter::kernel::tuning

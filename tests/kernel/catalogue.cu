@@ -1,0 +1,76 @@
+// Every kernel with every type once, for `registers.py`: what nvcc makes of them is compared with
+// registers.txt. Nothing here runs.
+#include "sinter/kernel/launch.hpp"
+#include "stages.hpp"
+
+namespace catalogue {
+
+namespace kernel = sinter::kernel;
+using namespace kernel_test;
+using sinter::dtype;
+
+// Short names, which also become the kernels' symbols.
+struct map_f32 : kernel::kernel_of<stage<chain<dtype::f32>>> {};
+struct map_f64 : kernel::kernel_of<stage<chain<dtype::f64>>> {};
+struct map_bf16 : kernel::kernel_of<stage<chain<dtype::bf16>>> {};
+struct map_i64 : kernel::kernel_of<stage<chain<dtype::i64>>> {};
+struct map_mixed : kernel::kernel_of<stage<mixed>> {};
+struct map_functor : kernel::kernel_of<stage<user_call, ir::functor_types<scale_and_shift>>> {};
+struct row_softmax_f32 : kernel::kernel_of<stage<softmax<dtype::f32>>> {};
+struct row_softmax_f64 : kernel::kernel_of<stage<softmax<dtype::f64>>> {};
+struct row_softmax_bf16 : kernel::kernel_of<stage<softmax<dtype::bf16>>> {};
+struct row_layer_norm_f32 : kernel::kernel_of<stage<layer_norm<dtype::f32>>> {};
+struct row_peaks_f32 : kernel::kernel_of<stage<peaks<dtype::f32>>> {};
+struct row_peaks_bool : kernel::kernel_of<stage<peaks<dtype::boolean>>> {};
+struct row_sum_i64 : kernel::kernel_of<stage<whole_sum>> {};
+struct reduce_f32 : kernel::kernel_of<stage<statistics<dtype::f32>>> {};
+struct reduce_f64 : kernel::kernel_of<stage<statistics<dtype::f64>>> {};
+struct reduce_bf16 : kernel::kernel_of<stage<statistics<dtype::bf16>>> {};
+struct reduce_i64 : kernel::kernel_of<stage<statistics<dtype::i64>>> {};
+struct reduce_running_f32 : kernel::kernel_of<stage<running>> {};
+struct reduce_count_bool : kernel::kernel_of<stage<count>> {};
+struct matmul_f32 : kernel::kernel_of<stage<plain<dtype::f32>>> {};
+struct matmul_f64 : kernel::kernel_of<stage<plain<dtype::f64>>> {};
+struct matmul_i64 : kernel::kernel_of<stage<plain<dtype::i64>>> {};
+struct matmul_bf16 : kernel::kernel_of<stage<plain<dtype::bf16>>> {};
+struct matmul_fused_f32 : kernel::kernel_of<stage<fused<dtype::f32>>> {};
+struct matmul_fused_f64 : kernel::kernel_of<stage<fused<dtype::f64>>> {};
+struct matmul_fused_bf16 : kernel::kernel_of<stage<fused<dtype::bf16>>> {};
+struct matmul_rounded : kernel::kernel_of<stage<rounded>> {};
+
+template <class... K>
+void keep(const void** entries) {
+    ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
+}
+const void* entries[27];
+void all() {
+    keep<map_f32,
+         map_f64,
+         map_bf16,
+         map_i64,
+         map_mixed,
+         map_functor,
+         row_softmax_f32,
+         row_softmax_f64,
+         row_softmax_bf16,
+         row_layer_norm_f32,
+         row_peaks_f32,
+         row_peaks_bool,
+         row_sum_i64,
+         reduce_f32,
+         reduce_f64,
+         reduce_bf16,
+         reduce_i64,
+         reduce_running_f32,
+         reduce_count_bool,
+         matmul_f32,
+         matmul_f64,
+         matmul_i64,
+         matmul_bf16,
+         matmul_fused_f32,
+         matmul_fused_f64,
+         matmul_fused_bf16,
+         matmul_rounded>(entries);
+}
+
+}  // namespace catalogue

@@ -1,0 +1,236 @@
+// The matrix product kernels against plain loops.
+#include <algorithm>
+
+#include "kernel/stages.hpp"
+#include "kernel/support.hpp"
+
+namespace kernel_test {
+namespace {
+
+template <class T>
+double reference_product(const T* a, const T* b, int64 k, int64 step_a, int64 step_b) {
+    double sum = 0;
+    for (int64 q = 0; q < k; ++q)
+        sum += static_cast<double>(number_of(a[q * step_a])) *
+               static_cast<double>(number_of(b[q * step_b]));
+    return sum;
+}
+
+struct extents {
+    int64 m, n, k;
+};
+
+// How a matrix of r x c lies in memory.
+enum class layout { rows, columns, padded, backwards };
+constexpr layout layouts[] = {layout::rows, layout::columns, layout::padded, layout::backwards};
+template <class T>
+struct matrix {
+    int64 row, column, first;
+    array<T> memory;
+    matrix(int64 r, int64 c, layout l, int64 offset)
+        : row(l == layout::rows      ? c
+              : l == layout::columns ? 1
+              : l == layout::padded  ? 2 * c + 3
+                                     : -c),
+          column(l == layout::rows      ? 1
+                 : l == layout::columns ? r
+                 : l == layout::padded  ? 2
+                                        : -1),
+          first(l == layout::backwards ? std::max<int64>(r * c - 1, 0) : 0),
+          memory(r * (l == layout::padded ? 2 * c + 3 : c), offset) {}
+    T* data() const { return memory.data() + first; }
+    T& at(int64 i, int64 j) const { return data()[i * row + j * column]; }
+    std::vector<int64> as_left() const { return {row, 0, column}; }
+    std::vector<int64> as_right() const { return {0, column, row}; }
+    std::vector<int64> as_result() const { return {row, column, 0}; }
+};
+
+template <class T>
+emulator::result check_plain(extents e, layout la, layout lb, int64 offset = 0) {
+    constexpr dtype d = sinter::dtype_v<T>;
+    CAPTURE(e.m);
+    CAPTURE(e.n);
+    CAPTURE(e.k);
+    CAPTURE(static_cast<int>(la));
+    CAPTURE(static_cast<int>(lb));
+    CAPTURE(sinter::name_of(d));
+    matrix<T> a(e.m, e.k, la, offset), b(e.k, e.n, lb, offset), c(e.m, e.n, la, 1);
+    fill_samples(a.memory, 1);
+    fill_samples(b.memory, 2);
+    c.memory.fill(T(99));
+    binding s({e.m, e.n}, {e.k});
+    s.load(a.data(), a.as_left()).load(b.data(), b.as_right()).store(c.data(), c.as_result());
+    const auto r = run<stage<plain<d>>>(s);
+    bool same = true;
+    for (int64 i = 0; i < e.m; ++i)
+        for (int64 j = 0; j < e.n; ++j) {
+            const double want = reference_product(&a.at(i, 0), &b.at(0, j), e.k, a.column, b.row);
+            same &= close(c.at(i, j), want, 64);
+        }
+    CHECK(same);
+    return r;
+}
+constexpr extents sizes[] = {{1, 1, 1},
+                             {1, 1, 0},
+                             {5, 3, 0},
+                             {3, 5, 7},
+                             {17, 1, 33},
+                             {1, 70, 16},
+                             {64, 64, 16},
+                             {65, 63, 17},
+                             {40, 129, 31},
+                             {128, 128, 32},
+                             {131, 66, 100}};
+
+TEST_CASE("matmul: every type, size and layout") {
+    for (const extents& e : sizes) {
+        for (const layout l : layouts) {
+            check_plain<float>(e, l, layout::rows);
+            check_plain<bfloat16>(e, l, layout::rows);
+        }
+        check_plain<float>(e, layout::rows, layout::columns, 1);
+        check_plain<double>(e, layout::rows, layout::rows);
+        check_plain<double>(e, layout::columns, layout::columns, 3);
+        check_plain<int64>(e, layout::rows, layout::backwards);
+        check_plain<bfloat16>(e, layout::columns, layout::columns);
+        check_plain<bfloat16>(e, layout::rows, layout::columns, 8);
+        check_plain<bfloat16>(e, layout::rows, layout::columns, 3);
+    }
+}
+TEST_CASE("matmul: under every schedule") {
+    under_all_schedules([] {
+        check_plain<float>({70, 65, 40}, layout::rows, layout::rows);
+        check_plain<bfloat16>({130, 65, 70}, layout::rows, layout::columns);
+    });
+}
+
+TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one tile") {
+    for (const layout l : {layout::rows, layout::columns})
+        for (const layout k : {layout::rows, layout::columns}) {
+            const auto f = check_plain<float>({64, 64, 48}, l, k);
+            CHECK(f.stats.shared_conflicts == 0);
+            CHECK(f.stats.bytes_loaded == 2 * 64 * 48 * 4);
+            CHECK(f.stats.bytes_stored == 64 * 64 * 4);
+            const auto d = check_plain<double>({64, 64, 32}, l, k);
+            CHECK(d.stats.shared_conflicts == 0);
+            const auto h = check_plain<bfloat16>({128, 128, 96}, l, k);
+            CHECK(h.stats.shared_conflicts == 0);
+            CHECK(h.stats.ldmatrix_conflicts == 0);
+            CHECK(h.stats.ldmatrix > 0);
+            CHECK(h.stats.bytes_loaded == 2 * 128 * 96 * 2);
+            CHECK(h.stats.bytes_stored == 128 * 128 * 2);
+            // 8 x 4 x 4 products of 16 x 8 x 16 in each of 6 steps of 16 along k.
+            CHECK(h.stats.mma == 8 * 4 * 4 * 6);
+            // Eight at a time where k is contiguous and the row starts aligned.
+            const std::uint64_t chunks = 128 * 96 / 8,
+                                left = l == layout::rows ? chunks : 8 * chunks,
+                                right = k == layout::columns ? chunks : 8 * chunks;
+            CHECK(h.stats.loads == left + right);
+        }
+}
+
+template <class T>
+void check_fused(extents e, bool second, int64 offset) {
+    constexpr dtype d = sinter::dtype_v<T>;
+    CAPTURE(e.m);
+    CAPTURE(e.n);
+    CAPTURE(e.k);
+    CAPTURE(sinter::name_of(d));
+    matrix<T> a(e.m, e.k, layout::rows, offset), b(e.k, e.n, layout::rows, 0);
+    matrix<T> c(e.m, e.n, layout::columns, 0), residual(e.m, e.n, layout::padded, 2);
+    array<T> r(e.m), bias(e.n, 1), shift(1);
+    array<bool> positive(e.m * e.n);
+    fill_samples(a.memory, 1);
+    fill_samples(b.memory, 2);
+    fill_samples(residual.memory, 3);
+    fill_samples(r, 4);
+    fill_samples(bias, 5);
+    shift[0] = T(3);
+    binding s({e.m, e.n}, {e.k});
+    s.load(a.data(), a.as_left()).load(r.data(), {1, 0, 0}).load(b.data(), b.as_right());
+    s.load(bias.data(), {0, 1, 0}).load(residual.data(), residual.as_result());
+    s.load(shift.data(), {0, 0, 0});
+    if constexpr (sinter::same_v<T, int64>) {
+        s.integer(2);
+    } else {
+        s.scalar(2);
+    }
+    s.store(c.data(), c.as_result());
+    s.store(second ? positive.data() : nullptr, {e.n, 1, 0});
+    run<stage<fused<d>>>(s);
+    bool same = true;
+    for (int64 i = 0; i < e.m; ++i)
+        for (int64 j = 0; j < e.n; ++j) {
+            double p = 0, size = 0;
+            for (int64 q = 0; q < e.k; ++q) {
+                // What enters the tensor cores is rounded after the prologue.
+                const T left(static_cast<T>(number_of(a.at(i, q)) * number_of(r[i]) * 2));
+                const T right(static_cast<T>(number_of(b.at(q, j)) + 1));
+                p += static_cast<double>(number_of(left)) * static_cast<double>(number_of(right));
+                size += std::fabs(static_cast<double>(number_of(left)) *
+                                  static_cast<double>(number_of(right)));
+            }
+            const double z = p + static_cast<double>(number_of(bias[j])) + 6;
+            const double want =
+                std::max(z, 0.0) + static_cast<double>(number_of(residual.at(i, j)));
+            const double slack = 1e-6 * size;
+            const double got = static_cast<double>(number_of(c.at(i, j)));
+            same &= close(c.at(i, j), want, 4) || std::fabs(got - want) <= slack;
+            if (std::fabs(p) > slack) same &= positive[i * e.n + j] == (second && p > 0);
+        }
+    CHECK(same);
+}
+TEST_CASE("matmul: prologue on both operands, epilogue with several operands and results") {
+    for (const extents& e : sizes) {
+        check_fused<float>(e, true, 0);
+        check_fused<double>(e, true, 1);
+        check_fused<int64>(e, true, 0);
+        check_fused<bfloat16>(e, true, 0);
+        check_fused<bfloat16>(e, false, 5);
+    }
+    under_all_schedules([] {
+        check_fused<float>({66, 3, 20}, true, 0);
+        check_fused<bfloat16>({3, 130, 40}, true, 0);
+    });
+}
+
+TEST_CASE("matmul: a converted operand is rounded once, sums stay in float") {
+    const int64 m = 9, n = 7, k = 45;
+    array<float> a(m * k), c(m * n);
+    array<bfloat16> b(k * n);
+    for (int64 i = 0; i < a.size(); ++i) a[i] = std::sin(static_cast<float>(i));
+    fill_samples(b, 2);
+    binding s({m, n}, {k});
+    s.load(a.data(), {k, 0, 1}).load(b.data(), {0, 1, n}).store(c.data(), {n, 1, 0});
+    const auto r = run<stage<rounded>>(s);
+    CHECK(r.stats.mma > 0);
+    bool same = true;
+    for (int64 i = 0; i < m; ++i)
+        for (int64 j = 0; j < n; ++j) {
+            double want = 0;
+            for (int64 q = 0; q < k; ++q)
+                want += static_cast<double>(static_cast<float>(bfloat16(a[i * k + q]))) *
+                        static_cast<double>(static_cast<float>(b[q * n + j]));
+            same &= close(c[i * n + j], want, 64);
+        }
+    CHECK(same);
+}
+
+TEST_CASE("matmul: no rows or no columns, no launch; int64 wraps") {
+    using C = stage<plain<dtype::i64>>;
+    binding none({0, 4}, {3});
+    none.load<int64>(nullptr, {3, 0, 1}).load<int64>(nullptr, {0, 1, 4});
+    none.store<int64>(nullptr, {4, 1, 0});
+    CHECK(kernel::plan_launch<C>(none.stage(), small_device).nothing);
+    array<int64> a(2), b(2), c(1);
+    a[0] = a[1] = int64{1} << 62;
+    b[0] = 2;
+    b[1] = 3;
+    binding s({1, 1}, {2});
+    s.load(a.data(), {0, 0, 1}).load(b.data(), {0, 0, 1}).store(c.data(), {0, 0, 0});
+    run<C>(s);
+    CHECK(c[0] == (int64{1} << 62));
+}
+
+}  // namespace
+}  // namespace kernel_test

@@ -1,0 +1,232 @@
+// The stages that the kernels' tests run and the catalogue compiles.
+#pragma once
+
+#include "stage_builder.hpp"
+
+namespace kernel_test {
+
+namespace op = ir::op;
+namespace red = ir::red;
+
+// ---- map
+// (x * y + s) and whether it is below x.
+template <dtype D>
+struct chain {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), y = b.load(D), s = b.scalar(D);
+        const int v = b.op<op::add>(b.op<op::mul>(x, y), s);
+        b.store(v);
+        b.store(b.op<op::less>(v, x));
+        return b;
+    }
+};
+
+// double(x) + float(y) * constant, for operands of unequal width.
+struct mixed {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f64), y = b.load(dtype::bf16), z = b.load(dtype::boolean);
+        const int f = b.op<op::mul>(b.cast(dtype::f32, y), b.constant(dtype::f32, 0.5));
+        const int v = b.op<op::add>(x, b.cast(dtype::f64, f));
+        b.store(b.op<op::where>(z, v, x));
+        b.store(b.cast(dtype::i64, v));
+        return b;
+    }
+};
+
+struct scale_and_shift {
+    float scale, shift;
+    SINTER_HD float operator()(float x, float y) const { return x * scale + y + shift; }
+};
+
+struct user_call {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), y = b.load(dtype::f32, true);
+        const int twice = b.op<op::add>(y, y);  // once per thread, not per element
+        b.store(b.compute(ir::op_user, dtype::f32, x, twice));
+        return b;
+    }
+};
+
+struct fill_constant {
+    static constexpr builder make() {
+        builder b;
+        b.store(b.constant(dtype::f32, 3));
+        b.store(b.scalar(dtype::i64));
+        return b;
+    }
+};
+
+struct add_one {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), y = b.load(dtype::f32);
+        const int one = b.constant(dtype::f32, 1);
+        b.store(b.op<op::add>(y, one));
+        b.store(b.op<op::add>(x, one));
+        return b;
+    }
+};
+
+// ---- row
+template <dtype D>
+struct softmax {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(D);
+        const int e = b.op<op::exp>(b.op<op::sub>(z, b.reduce<red::max>(z)));
+        b.store(b.op<op::div>(e, b.reduce<red::sum>(e)));
+        return b;
+    }
+};
+
+// (z - mean) / sqrt(variance + eps) * gamma + beta + z, with mean and a bool as further results. z
+// comes as two loads of one view.
+template <dtype D>
+struct layer_norm {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(D), again = b.load(D), gamma = b.load(D), beta = b.load(D);
+        const int n = b.scalar(D), shift = b.load(D, true);
+        const int mean = b.op<op::div>(b.reduce<red::sum>(z), n);
+        const int d = b.op<op::sub>(z, mean);
+        const int variance = b.op<op::div>(b.reduce<red::sum>(b.op<op::mul>(d, d)), n);
+        const int scale = b.op<op::sqrt>(b.op<op::add>(variance, b.constant(D, 1e-5)));
+        const int y = b.op<op::add>(b.op<op::mul>(b.op<op::div>(d, scale), gamma), beta);
+        b.store(b.op<op::add>(b.op<op::add>(y, again), shift));
+        b.store(mean);
+        b.store(b.op<op::greater>(z, mean));
+        return b;
+    }
+};
+
+// Position of the maximum, and which elements equal it; also counts them.
+template <dtype D>
+struct peaks {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D);
+        const int top = b.reduce<red::max>(x), at = b.reduce<red::argmax>(x);
+        const int is = b.op<op::equal>(x, top);
+        b.store(at);
+        b.store(is);
+        b.store(b.reduce<red::sum>(is));
+        b.store(top);
+        return b;
+    }
+};
+
+// x - sum(x), the sum itself, and a sum that is also stored to every element.
+struct whole_sum {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::i64);
+        const int s = b.reduce<red::sum>(x);
+        b.store(b.op<op::sub>(x, s));
+        b.store(s);
+        b.store(s);
+        return b;
+    }
+};
+
+// ---- reduce
+// sum(x * y) / n, max(x), argmax(x) and whether the sum is positive.
+template <dtype D>
+struct statistics {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), y = b.load(D), n = b.scalar(D);
+        const int sum = b.reduce<red::sum>(b.op<op::mul>(x, y));
+        b.store(b.op<op::div>(sum, n));
+        b.store(b.reduce<red::max>(x));
+        b.store(b.reduce<red::argmax>(x));
+        b.store(b.op<op::greater>(sum, b.constant(b.code[sum].type, 0)));
+        return b;
+    }
+};
+
+// A sum whose terms are results too: e = x * r with r per row, sum(e), x + e, and the sum plus r.
+struct running {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), r = b.load(dtype::f32, true);
+        const int e = b.op<op::mul>(x, r), sum = b.reduce<red::sum>(e);
+        b.store(e);
+        b.store(b.op<op::add>(b.op<op::add>(x, e), b.load(dtype::f32)));
+        b.store(b.op<op::add>(sum, r));
+        b.store(r);
+        return b;
+    }
+};
+
+struct count {
+    static constexpr builder make() {
+        builder b;
+        b.store(b.reduce<red::sum>(b.load(dtype::boolean)));
+        return b;
+    }
+};
+
+// So many reductions that a block of 256 threads has no room for its states.
+struct many_sums {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f64);
+        int v = x;
+        int total = -1;
+        for (int k = 0; k < 14; ++k) {
+            const int s = b.reduce<red::argmax>(v);
+            const int f = b.cast(dtype::f64, s);
+            total = total < 0 ? f : b.op<op::add>(total, f);
+            v = b.op<op::sin>(v);
+        }
+        b.store(total);
+        return b;
+    }
+};
+
+// ---- matmul
+// a b
+template <dtype D>
+struct plain {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), y = b.load(D);
+        b.store(b.product(D, x, y));
+        return b;
+    }
+};
+
+// relu((a * r * s) (b + 1) + bias) + residual, and whether the product is positive. r is a column.
+// The 1 that is added shows that the padding of ragged edges is behind the prologue.
+template <dtype D>
+struct fused {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), r = b.load(D), s = b.scalar(D), y = b.load(D);
+        const int left = b.op<op::mul>(b.op<op::mul>(x, r), s);
+        const int right = b.op<op::add>(y, b.constant(D, 1));
+        const int p = b.product(D, left, right);
+        const int bias = b.load(D), residual = b.load(D), shift = b.load(D, true);
+        const int z =
+            b.op<op::relu>(b.op<op::add>(b.op<op::add>(p, bias), b.op<op::mul>(shift, s)));
+        b.store(b.op<op::add>(z, residual));
+        b.store(b.op<op::greater>(p, b.constant(D, 0)));
+        return b;
+    }
+};
+
+// A float array rounded on the way into a product of bfloat16, stored as float.
+struct rounded {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), y = b.load(dtype::bf16);
+        const int p = b.product(dtype::bf16, b.cast(dtype::bf16, x), y);
+        b.store(b.cast(dtype::f32, p));
+        return b;
+    }
+};
+
+}  // namespace kernel_test
