@@ -105,7 +105,7 @@ public:
                 throw shape_error("tensor: the shape " + shape_text(extents) +
                                   " has a negative extent.");
         make_contiguous();
-        memory_ = runtime::allocate(where, static_cast<std::size_t>(size()) * sizeof(T));
+        memory_ = runtime::allocate(where, static_cast<std::size_t>(extents_.size()) * sizeof(T));
     }
     /// The values in the braces, on the default device: `tensor<float, 2>{{1, 2}, {3, 4}}`.
     tensor(typename detail::nested_values<T, R>::type values) requires(R > 0) {
@@ -168,7 +168,7 @@ public:
     /// Steps between neighbours along each axis, in elements.
     const std::array<int64, static_cast<std::size_t>(R)>& strides() const { return strides_; }
     /// The number of elements.
-    int64 size() const { return memory_ || R > 0 ? extents_.size() : (memory_ ? 1 : 0); }
+    int64 size() const { return memory_ ? extents_.size() : 0; }
     /// The device that holds the elements.
     device where() const { return memory_ ? memory_->where() : device::host(); }
     /// The address of the first element, on that device.
