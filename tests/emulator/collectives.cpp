@@ -117,10 +117,12 @@ static void meet(const char* kind, unsigned mask, void* payload, location l, F w
     ++stats().collectives;
     work(m.payload, mask, w);
     m.open = false;
-    std::vector<fiber*> others;
-    for (unsigned i = 0; i < 32; ++i)
-        if ((mask >> i & 1U) != 0 && m.lanes[i] != &f) others.push_back(m.lanes[i]);
-    release_all(others);
+    {  // closed before the switch: a fiber that is dropped frees nothing
+        std::vector<fiber*> others;
+        for (unsigned i = 0; i < 32; ++i)
+            if ((mask >> i & 1U) != 0 && m.lanes[i] != &f) others.push_back(m.lanes[i]);
+        release_all(others);
+    }
     // The last to arrive goes on without a switch, except under the random order.
     if (the().wanted.schedule != order::random) return;
     make_ready(&f);

@@ -33,6 +33,12 @@ struct pending_copy {
     location where;
 };
 
+/// What the C++ runtime keeps about exceptions of a thread (Itanium ABI).
+struct exception_state {
+    void* caught = nullptr;
+    unsigned uncaught = 0;
+};
+
 enum class fiber_state { ready, running, waiting, finished };
 
 /// A CUDA thread, or the host's (`engine::host`), which schedules the others.
@@ -42,6 +48,7 @@ struct fiber {
     char* stack = nullptr;
     std::size_t stack_bytes = 0;
     void* fake_stack = nullptr;  // ASan's
+    exception_state exceptions;
     fiber_state state = fiber_state::finished;
     block* home = nullptr;
     unsigned index = 0;  // in the pool
@@ -114,7 +121,6 @@ struct engine {
     std::size_t stacks_bytes = 0, stack_each = 0;
     unsigned char* arenas = nullptr;
     std::size_t arenas_count = 0;
-    bool dirty_stacks = false;
     fiber host;
     fiber* self = nullptr;
     std::vector<fiber*> ready;
@@ -148,7 +154,8 @@ std::string place(location l);
 std::string thread_name(unsigned block, unsigned linear);
 std::string thread_name(const fiber& f);
 void record(const std::string& message);
-/// Records an error that leaves nothing to go on with, and abandons the launch.
+/// Records an error that leaves nothing to go on with, and abandons the launch (by an exception
+/// that unwinds the kernel).
 [[noreturn]] void fail(const std::string& message);
 
 // ---- collectives.cpp

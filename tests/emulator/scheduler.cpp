@@ -1,4 +1,5 @@
 // Fibers, their order, the life of blocks, and the launch.
+#include <cxxabi.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -46,6 +47,10 @@ static void switch_to(fiber* to, bool dying = false) {
     if (__sanitizer_start_switch_fiber != nullptr)
         __sanitizer_start_switch_fiber(
             dying ? nullptr : &from->fake_stack, to->stack, to->stack_bytes);
+    // Which exceptions a thread handles is state of the host's thread; each fiber has its own.
+    auto& handled = *reinterpret_cast<exception_state*>(abi::__cxa_get_globals());
+    from->exceptions = handled;
+    handled = to->exceptions;
     switch_context(from->registers, to->registers);
     if (__sanitizer_finish_switch_fiber != nullptr)
         __sanitizer_finish_switch_fiber(from->fake_stack, nullptr, nullptr);
@@ -102,13 +107,14 @@ void maybe_preempt() {
     make_ready(e.self);
     yield_to_next();
 }
+namespace {
+// Unwinds the fiber that found the error; the others are dropped where they stand.
+struct abandon {};
+}  // namespace
 void fail(const std::string& message) {
-    engine& e = the();
     record(message);
-    e.abandoned = e.dirty_stacks = true;
-    e.self->state = fiber_state::finished;
-    switch_to(&e.host, true);
-    std::abort();  // nobody continues a fiber of an abandoned launch
+    the().abandoned = true;
+    throw abandon{};
 }
 
 // ---- The life of a thread
@@ -126,24 +132,34 @@ static void leave_block(fiber& f) {
              " threads wait at the block barrier at " + place(b.barrier_site) + ".");
     complete_barrier(b);
 }
-static void run_fiber() {
-    if (__sanitizer_finish_switch_fiber != nullptr)
-        __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+static void run_to_end(fiber& f) {
     engine& e = the();
     try {
         e.body(e.arguments);
+    } catch (const abandon&) {
+        throw;
     } catch (...) {
-        fail("exception: a C++ exception left the kernel in " + thread_name(*e.self) + ".");
+        fail("exception: a C++ exception left the kernel in " + thread_name(f) + ".");
     }
-    fiber& f = *e.self;
     if (f.copies_done < f.copies.size())
         fail("cp_async: " + thread_name(f) +
              " left the kernel with copies that it never waited for, started at " +
              place(f.copies[f.copies_done].where) + ".");
     leave_block(f);
-    if (f.home->live == 0) switch_to(&e.host, true);
+}
+static void run_fiber() {
+    if (__sanitizer_finish_switch_fiber != nullptr)
+        __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+    engine& e = the();
+    fiber& f = *e.self;
+    try {
+        run_to_end(f);
+    } catch (const abandon&) {
+        f.state = fiber_state::finished;
+    }
+    if (e.abandoned || f.home->live == 0) switch_to(&e.host, true);
     yield_to_next(true);
-    std::abort();
+    std::abort();  // nobody continues a fiber that has ended
 }
 
 // ---- Blocks
@@ -194,6 +210,7 @@ static void start_fiber(fiber& f, block& b, unsigned linear) {
     f.groups.clear();
     f.copies_done = 0;
     f.fake_stack = nullptr;
+    f.exceptions = {};
     f.announced_bytes = 0;
     f.info = {unravel(linear, e.threads),
               unravel(b.id, e.grid),
@@ -265,7 +282,7 @@ static void run_blocks(std::vector<unsigned> ids) {
         fiber* f = next_ready();
         if (f == nullptr) {
             report_deadlock();
-            e.dirty_stacks = true;
+            e.abandoned = true;
             return;
         }
         switch_to(f);
@@ -332,8 +349,7 @@ static void run_launch(dim grid, dim block) {
     e.ready.clear();
     e.ready_head = 0;
     for (auto& b : e.slots) end_arena(b);
-    if (e.dirty_stacks) unpoison(e.stacks, e.stacks_bytes);  // frames that were never left
-    e.dirty_stacks = false;
+    if (e.abandoned) unpoison(e.stacks, e.stacks_bytes);  // frames that were never left
     current = nullptr;
 }
 const result& launch(const char* name,

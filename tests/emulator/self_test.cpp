@@ -487,6 +487,7 @@ struct throws_inside {
         try {
             if (simt::tid().x % 2 == 1) throw std::runtime_error("caught in the kernel");
         } catch (const std::exception&) {
+            simt::sync_warp(0xaaaaaaaaU);  // every odd lane handles its own exception here
             simt::atomic_add(y, 1);
         }
         simt::sync_block();
