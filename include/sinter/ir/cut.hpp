@@ -178,7 +178,8 @@ protected:
                 aside(c, i, reason::repeated);
         }
         bool contracted = false;
-        unsigned char kept = 0;  // of different sets the smallest stays: rows rather than everything
+        unsigned char kept =
+            0;  // of different sets the smallest stays: rows rather than everything
         for (const short c : x.in) {
             if (c < 0) continue;
             contracted |= core_of(c) >= 0;

@@ -8,17 +8,80 @@
 namespace sinter::ir {
 
 /// One launch of a stage: its index space (row axes with the length of the row, the axes that a
-/// contraction sums with their length), the stores that it writes, and per instruction whether
-/// those stores need it. Loads that are not needed may not fit the space: bind them with stride 0.
+/// contraction sums with theirs), the stores that it writes (bits), and per instruction whether
+/// those need it. Loads that nothing needs may not fit the space: bind them with stride 0.
 struct stage_launch {
     int64 extent[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1};
     unsigned stores = 0;
-    bool needed[256]{};
+    bool needed[max_stage_instrs]{};
 };
 
-/// The launches of stage `s`: at most one per store. `value` are the arrays by node, with the
-/// extents that `infer` found. Gives their number, or -1 when a reduction's operand is shorter than
-/// the row: then the split plan must run.
-int frames_of(const graph_view& g, const stage_view& s, const array_ref* value, stage_launch* out);
+namespace detail {
+
+inline bool widen(int64* extent, const array_ref& a, unsigned char axes) {
+    for (int j = 0; j < max_rank; ++j) {
+        if (!(axes >> j & 1) || a.extent[j] == 1 || a.extent[j] == extent[j]) continue;
+        if (extent[j] != 1) return false;
+        extent[j] = a.extent[j];
+    }
+    return true;
+}
+
+// The space that one store walks, and what it needs there.
+inline bool frame_of(
+    const graph_view& g, const stage_view& s, const array_ref* value, int store, stage_launch& f) {
+    f.needed[s.store[store].value] = true;
+    for (int i = s.store[store].value; i >= 0; --i) {
+        if (!f.needed[i]) continue;
+        if (!widen(f.extent, value[s.node_of[i]], 0xff)) return false;
+        for (const short c : s.code[i].in)
+            if (c >= 0) f.needed[c] = true;
+    }
+    for (int i = 0; i < s.size; ++i) {
+        if (!f.needed[i] || s.code[i].h != how::reduce) continue;
+        const array_ref& operand = value[g.n[s.node_of[i]].in[0]];
+        for (int j = 0; j < max_rank; ++j)
+            if ((s.row_axes >> j & 1) && operand.extent[j] != f.extent[j]) return false;
+    }
+    if (s.head.core < 0 || !f.needed[s.head.core]) return true;
+    const node& core = g.n[s.node_of[s.head.core]];
+    f.needed[s.head.core_a] = f.needed[s.head.core_b] = true;
+    for (int i = s.head.core; i >= 0; --i)
+        if (f.needed[i])
+            for (const short c : s.code[i].in)
+                if (c >= 0) f.needed[c] = true;
+    return widen(f.extent, value[core.in[0]], core.axes) &&
+           widen(f.extent, value[core.in[1]], core.axes);
+}
+
+}  // namespace detail
+
+/// The launches of stage `s`, at most one per store, into `out`; gives their number, or -1 when a
+/// reduction's operand is not as long as its row: then the split plan must run. `value` are the
+/// arrays by node with the extents that `infer` found.
+inline int frames_of(const graph_view& g,
+                     const stage_view& s,
+                     const array_ref* value,
+                     stage_launch* out) {
+    int n = 0;
+    for (int k = 0; k < s.stores; ++k) {
+        stage_launch f;
+        if (!detail::frame_of(g, s, value, k, f)) return -1;
+        f.stores = 1U << k;
+        int same = 0;
+        for (; same < n; ++same) {
+            bool equal = true;
+            for (int j = 0; j < max_rank; ++j) equal &= out[same].extent[j] == f.extent[j];
+            if (equal) break;
+        }
+        if (same == n) {
+            out[n++] = f;
+            continue;
+        }
+        out[same].stores |= f.stores;
+        for (int i = 0; i < s.size; ++i) out[same].needed[i] |= f.needed[i];
+    }
+    return n;
+}
 
 }  // namespace sinter::ir

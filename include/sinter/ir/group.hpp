@@ -8,9 +8,9 @@ namespace sinter::ir {
 template <int Cap>
 struct grouper : cutter<Cap> {
     using base = cutter<Cap>;
-    using typename base::set;
     using base::base, base::g, base::p, base::rules, base::near, base::core, base::fold, base::drop,
         base::level, base::arrays;
+    using typename base::set;
 
     // What a stage holds so far.
     struct stage_state {
@@ -80,7 +80,8 @@ private:
         t.frame = static_cast<unsigned char>(this->shown(v) | fold[v]);
         t.drop = drop[v];
         t.level = level[v];
-        for (int k = 0; k < g.roots; ++k) t.stores = static_cast<short>(t.stores + (g.root[k] == v));
+        for (int k = 0; k < g.roots; ++k)
+            t.stores = static_cast<short>(t.stores + (g.root[k] == v));
         if (t.stores == 0) t.stores = 1;
         return t;
     }
@@ -99,9 +100,11 @@ private:
         if ((a.frame & ~row) != (t.frame & ~row)) return false;
         const int along = this->shown(v) & row, t_along = q.row_axes ? 0 : t.frame & row;
         if ((along && along != row) || (t_along && t_along != row)) return false;
-        if (rules.same_frame && !share_full(t.values, a.values, frame)) return false;
-        // A reduction that dropped its axes coincides with others by position only.
         const bool depends = t.stored.meets(near[v]);
+        if (rules.same_frame && !share_full(t.values, a.values, frame) &&
+            !(depends && !along && follows(v, t)))
+            return false;
+        // A reduction that dropped its axes coincides with others by position only.
         if (depends && (t.drop & this->shown(v))) return false;
         set values = t.values, all = t.all;
         values.add(a.values);
@@ -126,6 +129,12 @@ private:
     constexpr bool share_full(const set& x, const set& y, unsigned char frame) const {
         for (int j = x.next(0); j >= 0; j = x.next(j + 1))
             if (y.has(j) && this->shown(static_cast<short>(j)) == frame) return true;
+        return false;
+    }
+    // True when `v` is computed from a stored value of the stage that has the same axes.
+    constexpr bool follows(short v, const stage_state& t) const {
+        for (int j = t.stored.next(0); j >= 0; j = t.stored.next(j + 1))
+            if (near[v].has(j) && g.n[j].ones == g.n[v].ones) return true;
         return false;
     }
     constexpr void mark_loaded() {

@@ -14,6 +14,33 @@ inline std::string shape_text(const array_ref& a, int rank) {
     return sinter::shape_text(e, rank);
 }
 
+/// The shape under which index map `i` sees its operand, before its views. Throws shape_error when
+/// the numbers of elements differ.
+inline array_ref base_of(const graph_view& g,
+                         short i,
+                         const shape_args* shapes,
+                         const array_ref* value) {
+    const node& x = g.n[i];
+    const array_ref& from = value[x.in[0]];
+    array_ref a;
+    a.type = x.type;
+    int unknown = -1, rank = 0;
+    int64 known = 1;
+    for (int j = 0; j < max_rank; ++j) {
+        a.extent[j] = x.slot < 0 ? from.extent[j] : shapes[x.slot].extent[j];
+        if (a.extent[j] < 0) unknown = j;
+        if (a.extent[j] >= 0) known *= a.extent[j];
+        if (a.extent[j] != 1) rank = j + 1;
+    }
+    const int64 n = elements_of(from);
+    if (unknown >= 0 && known > 0 && n % known == 0) a.extent[unknown] = n / known;
+    if (elements_of(a) != n || (unknown >= 0 && a.extent[unknown] < 0))
+        throw shape_error("reshape: shape " + shape_text(from, g.n[x.in[0]].rank) + " has " +
+                          std::to_string(n) + " elements and cannot become " +
+                          shape_text(a, x.view < 0 ? x.rank : rank) + ".");
+    return a;
+}
+
 /// The run-time operands of a program and what they make of its nodes.
 struct inference {
     const graph_view& g;
@@ -39,54 +66,15 @@ struct inference {
                     break;
                 case kind::reduction: reduce(x, v); break;
                 case kind::contraction: contract(x, v); break;
-                case kind::index_map: v = seen_through(g, base_of(i), x.view, slices); break;
+                case kind::index_map:
+                    v = seen_through(g, base_of(g, i, shapes, value), x.view, slices);
+                    break;
                 default: break;
             }
         }
     }
-    /// The shape under which index map `i` sees its operand, before its views.
-    array_ref base_of(short i) const {
-        const node& x = g.n[i];
-        array_ref a;
-        a.type = x.type;
-        const array_ref& from = value[x.in[0]];
-        if (x.slot < 0) {
-            for (int j = 0; j < max_rank; ++j) a.extent[j] = from.extent[j];
-            return a;
-        }
-        int unknown = -1;
-        int64 known = 1;
-        for (int j = 0; j < max_rank; ++j) {
-            a.extent[j] = shapes[x.slot].extent[j];
-            if (a.extent[j] < 0) {
-                unknown = j;
-            } else {
-                known *= a.extent[j];
-            }
-        }
-        const int64 n = elements_of(from);
-        if (unknown >= 0 && known > 0 && n % known == 0) a.extent[unknown] = n / known;
-        if (elements_of(a) != n || (unknown >= 0 && a.extent[unknown] < 0))
-            throw shape_error("reshape: shape " + shape_text(from, g.n[x.in[0]].rank) + " has " +
-                              std::to_string(n) + " elements and cannot become " +
-                              shape_text(a, base_rank(x)) + ".");
-        return a;
-    }
 
 private:
-    // The rank before the views, for messages: views may have moved the axes.
-    int base_rank(const node& x) const {
-        if (x.view < 0) return x.rank;
-        int rank = x.rank;
-        const array_ref shape = [&] {
-            array_ref a;
-            for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
-            return a;
-        }();
-        for (int j = rank; j < max_rank; ++j)
-            if (shape.extent[j] != 1) rank = j + 1;
-        return rank;
-    }
     const char* name(const node& x) const { return info_of(x.op).name; }
 
     void broadcast(const node& x, array_ref& v) const {
@@ -143,7 +131,8 @@ private:
         for (int turn = 0; turn < 2; ++turn)
             for (int j = max_rank - 1; j >= 0; --j) {
                 const bool summed = (x.axes >> j & 1) != 0;
-                if (!(g.n[c].ones >> j & 1) && summed == (turn != side)) e[n++] = value[c].extent[j];
+                if (!(g.n[c].ones >> j & 1) && summed == (turn != side))
+                    e[n++] = value[c].extent[j];
             }
         return sinter::shape_text(e, n);
     }
@@ -172,18 +161,28 @@ inline void infer(const graph_view& g,
     inference{g, by_leaf_slot, slices, shapes, value}.run();
 }
 
-/// How index map `i` sees its operand once that lies in row-major order at `data`; `value` as
-/// `infer` left it.
+/// How index map `i` sees its operand once that lies in row-major order at `data`, as elements of
+/// `type`; `value` as `infer` left it.
+inline array_ref index_mapped(const graph_view& g,
+                              short i,
+                              void* data,
+                              dtype type,
+                              const slice_args* slices,
+                              const shape_args* shapes,
+                              const array_ref* value) {
+    array_ref a = base_of(g, i, shapes, value);
+    a.data = data;
+    a.type = type;
+    make_row_major(a);
+    return seen_through(g, a, g.n[i].view, slices);
+}
 inline array_ref index_mapped(const graph_view& g,
                               short i,
                               void* data,
                               const slice_args* slices,
                               const shape_args* shapes,
-                              array_ref* value) {
-    array_ref a = inference{g, nullptr, slices, shapes, value}.base_of(i);
-    a.data = data;
-    make_row_major(a);
-    return seen_through(g, a, g.n[i].view, slices);
+                              const array_ref* value) {
+    return index_mapped(g, i, data, g.n[i].type, slices, shapes, value);
 }
 
 }  // namespace sinter::ir

@@ -6,10 +6,6 @@
 
 namespace sinter::ir {
 
-/// The capacity of one stage.
-inline constexpr int max_stage_instrs = 256, max_stage_loads = 32, max_stage_scalars = 64,
-                     max_stage_stores = 8;
-
 /// How to schedule. `split` stores every reduction: the plan that stays valid when extents turn out
 /// to differ. The others are the guards of the rules; only tests switch them off, to see that
 /// something then goes wrong.

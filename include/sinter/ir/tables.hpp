@@ -75,6 +75,10 @@ enum class reason : unsigned char {
     split,               // the split plan stores every reduction
 };
 
+/// The capacity of one stage.
+inline constexpr int max_stage_instrs = 256, max_stage_loads = 32, max_stage_scalars = 64,
+                     max_stage_stores = 8;
+
 /// A stage: the contraction it is built around or -1, the axes that its reductions fold.
 struct stage_plan {
     short core = -1;

@@ -1,0 +1,188 @@
+// Values at run time: every register is 64 bits, a double for floating types, else an int64. The
+// operations are those of the tables, chosen by number. float and bfloat16 compute in float.
+#pragma once
+
+#include <cstring>
+
+#include "sinter/core/error.hpp"
+#include "sinter/ir/pass.hpp"
+#include "sinter/ir/tables.hpp"
+
+namespace sinter::ir {
+
+/// One value; its type is known beside it.
+using cell = scalar_bits;
+
+template <class T>
+cell to_cell(T x) {
+    if constexpr (same_v<T, float> || same_v<T, double>) {
+        return {bits_as<uint64>(static_cast<double>(x))};
+    } else {
+        return {bits_as<uint64>(static_cast<int64>(x))};
+    }
+}
+/// Calls f(dtype as number<>) for a dtype that is known at run time.
+template <class F>
+decltype(auto) with_dtype(dtype d, F&& f) {
+    switch (d) {
+        case dtype::boolean: return f(number<static_cast<int>(dtype::boolean)>{});
+        case dtype::i64: return f(number<static_cast<int>(dtype::i64)>{});
+        case dtype::bf16: return f(number<static_cast<int>(dtype::bf16)>{});
+        case dtype::f32: return f(number<static_cast<int>(dtype::f32)>{});
+        default: return f(number<static_cast<int>(dtype::f64)>{});
+    }
+}
+
+/// `x` of type `from` as a value of type `to`.
+inline cell convert_cell(cell x, dtype from, dtype to) {
+    return with_dtype(from, [&](auto f) {
+        const auto v = x.as<compute_dtype(static_cast<dtype>(decltype(f)::value))>();
+        return with_dtype(to, [&](auto t) {
+            return to_cell(convert<static_cast<dtype>(decltype(t)::value)>(v));
+        });
+    });
+}
+inline cell load_cell(const void* data, int64 at, dtype type) {
+    return with_dtype(type, [&](auto d) {
+        constexpr dtype t = static_cast<dtype>(decltype(d)::value);
+        storage_t<t> x;
+        std::memcpy(&x, static_cast<const char*>(data) + at * size_of(t), sizeof x);
+        return to_cell(static_cast<compute_t<t>>(x));
+    });
+}
+/// Writes `x`, a value of type `from`, as the array's type.
+inline void store_cell(void* data, int64 at, dtype type, cell x, dtype from) {
+    const cell y = convert_cell(x, from, type);
+    with_dtype(type, [&](auto d) {
+        constexpr dtype t = static_cast<dtype>(decltype(d)::value);
+        const auto v = static_cast<storage_t<t>>(y.template as<compute_dtype(t)>());
+        std::memcpy(static_cast<char*>(data) + at * size_of(t), &v, sizeof v);
+    });
+}
+
+namespace detail {
+
+template <class O, class T>
+cell call_operation(const cell* in) {
+    constexpr op_info info = O::info();
+    constexpr dtype t = dtype_v<T>;
+    if constexpr (info.result == yields::floating && !is_floating(t)) {
+        throw error(std::string(info.name) + ": is not defined for " + name_of(t) + ".");
+    } else if constexpr (info.arity == 3) {
+        return to_cell(O::value(in[0].as<dtype::boolean>(), in[1].as<t>(), in[2].as<t>()));
+    } else if constexpr (info.arity == 2) {
+        return to_cell(O::value(in[0].as<t>(), in[1].as<t>()));
+    } else {
+        return to_cell(O::value(in[0].as<t>()));
+    }
+}
+template <class T, class... O>
+cell call_numbered(int op, const cell* in, op_list<O...>) {
+    using call = cell (*)(const cell*);
+    static constexpr call calls[] = {&call_operation<O, T>...};
+    return calls[op](in);
+}
+
+}  // namespace detail
+
+/// Table operation `op` on registers of type `type` (the operands', after a condition).
+inline cell apply_operation(int op, dtype type, const cell* in) {
+    return with_dtype(compute_dtype(type), [&](auto d) {
+        return detail::call_numbered<compute_t<static_cast<dtype>(decltype(d)::value)>>(
+            op, in, operations{});
+    });
+}
+
+/// Reduction `id` of `count` values of type `type`, in order.
+inline cell fold_cells(int id, dtype type, const cell* x, int64 count) {
+    cell r{};
+    const auto fold = [&](auto red, auto d) {
+        using R = reduction_op<decltype(red)::value>;
+        constexpr dtype t = compute_dtype(static_cast<dtype>(decltype(d)::value));
+        constexpr dtype to = compute_dtype(reduced_dtype(decltype(red)::value, t));
+        constexpr bool position = R::info().result == reduces_to::position;
+        using T = compute_t<position ? t : to>;
+        auto s = R::template init<T>();
+        for (int64 i = 0; i < count; ++i)
+            R::template step<T>(s, convert<dtype_v<T>>(x[i].as<t>()), i);
+        r = to_cell(R::template result<T>(s));
+    };
+    with_dtype(type, [&](auto d) {
+        unroll<reduction_count>([&](auto red) {
+            if (id == decltype(red)::value) fold(red, d);
+        });
+    });
+    return r;
+}
+
+/// The user's functors: `call` applies functor `slot` to registers of the operands' types.
+struct functor_calls {
+    void (*call)(const void* context, int slot, const cell* in, cell* out) = nullptr;
+    const void* context = nullptr;
+};
+
+/// Pointwise node `x` on its operands' values.
+inline cell apply_node(const graph_view& g, const node& x, const cell* in, const functor_calls& f) {
+    const dtype from = g.n[x.in[0]].type;
+    if (x.op == op_cast) return convert_cell(in[0], from, x.type);
+    if (x.op == op_expand) return in[0];
+    if (x.op == op_user) {
+        cell out{};
+        if (!f.call) throw error("elementwise: this evaluation has no functors.");
+        f.call(f.context, x.slot, in, &out);
+        return out;
+    }
+    return apply_operation(x.op, info_of(x.op).arity == 3 ? g.n[x.in[1]].type : from, in);
+}
+
+/// The value of node `x` if that does not depend on arrays: a constant, a scalar or an extent.
+inline cell uniform_cell(const node& x, const array_ref* value, const scalar_bits* scalars) {
+    switch (x.k) {
+        case kind::constant:
+            return convert_cell({x.value}, is_floating(x.type) ? dtype::f64 : dtype::i64, x.type);
+        case kind::scalar:
+            return convert_cell(
+                scalars[x.slot], is_floating(x.type) ? dtype::f64 : dtype::i64, x.type);
+        default: break;
+    }
+    int64 n = 1;
+    for (int j = 0; j < max_rank; ++j)
+        if (x.axes >> j & 1) n *= value[x.in[0]].extent[j];
+    return convert_cell(to_cell(n), dtype::i64, x.type);
+}
+
+/// The product of a contraction's operands in type `type`, added to `sum`.
+inline cell multiply_add(dtype type, cell a, cell b, cell sum) {
+    const cell both[] = {a, b};
+    const cell more[] = {sum, apply_operation(op_id<op::mul>, type, both)};
+    return apply_operation(op_id<op::add>, type, more);
+}
+
+/// Walks an index space of 8 axes in row-major order, the last axis (0) fastest.
+struct walk {
+    const int64* extent;
+    unsigned char axes;  // those that it walks
+    int64 at[max_rank]{};
+    bool done;
+
+    walk(const int64* extent_, unsigned char axes_) : extent(extent_), axes(axes_), done(false) {
+        for (int j = 0; j < max_rank; ++j) done |= (axes >> j & 1) && extent[j] == 0;
+    }
+    void next() {
+        for (int j = 0; j < max_rank; ++j) {
+            if (!(axes >> j & 1)) continue;
+            if (++at[j] < extent[j]) return;
+            at[j] = 0;
+        }
+        done = true;
+    }
+};
+/// Where element `at` of `a` lies; axes of extent 1 are broadcast.
+inline int64 offset_of(const array_ref& a, const int64* at) {
+    int64 n = 0;
+    for (int j = 0; j < max_rank; ++j)
+        if (a.extent[j] != 1) n += at[j] * a.stride[j];
+    return n;
+}
+
+}  // namespace sinter::ir
