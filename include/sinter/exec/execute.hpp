@@ -128,9 +128,24 @@ public:
         for (int i = 0; i < t_.graph.size; ++i)
             if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
         for (int k = 0; k < t_.stages; ++k) launch(k);
+        if (b_.where.is_cuda()) note_use();
     }
 
 private:
+    // Memory that is freed while these kernels are in flight must wait for them.
+    void note_use() const {
+        const stream s = current_stream(b_.where);
+        for (const operand* o : b_.leaf_operand)
+            if (o) storage_of(*o).note_use(s);
+        for (int r = 0; r < t_.graph.roots; ++r) {
+            const target& to = targets_[r];
+            if (to.fresh)
+                to.fresh->note_use(s);
+            else if (to.memory && *to.memory)
+                (*to.memory)->note_use(s);
+        }
+    }
+
     // Where the result of root r goes.
     void place(int r) {
         target& to = targets_[r];

@@ -4,6 +4,7 @@
 #include "sinter/kernel/launch.hpp"
 #include "sinter/runtime/launch.hpp"
 #include "sinter/runtime/memory.hpp"
+#include "sinter/runtime/properties.hpp"
 
 namespace sinter::exec {
 
@@ -87,7 +88,7 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
 /// Queues stage C on the current stream of its device.
 template <class C>
 void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record) {
-    const runtime::device_properties& d = runtime::properties_of(record.where);
+    const runtime::device_properties d = runtime::properties_of(record.where);
     const kernel::device_limits limits{d.sm_count, d.shared_per_block, d.shared_per_sm};
     auto p = plan_stage<C>(b, limits);
     if (p.nothing) return;

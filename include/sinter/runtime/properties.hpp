@@ -1,0 +1,34 @@
+// What a launch must know of a CUDA device, asked once per thread and device.
+#pragma once
+
+#include <vector>
+
+#include "sinter/runtime/cuda_session.hpp"
+
+namespace sinter::runtime {
+
+/// The size of a device.
+struct device_properties {
+    int sm_count = 1;
+    int shared_per_block = 0;  // bytes, with the opt-in
+    int shared_per_sm = 0;     // bytes
+};
+
+/// The properties of CUDA device `d`. Throws device_error when it does not exist.
+inline device_properties properties_of(device d) {
+    struct entry {
+        const cuda_api* api;  // another table may describe other devices
+        int index;
+        device_properties value;
+    };
+    thread_local std::vector<entry> known;
+    for (const entry& e : known)
+        if (e.api == current_cuda_api() && e.index == d.index()) return e.value;
+    const device_properties p{attribute(d, cuda_attribute::sm_count),
+                              attribute(d, cuda_attribute::max_shared_per_block),
+                              attribute(d, cuda_attribute::max_shared_per_sm)};
+    known.push_back({current_cuda_api(), d.index(), p});
+    return p;
+}
+
+}  // namespace sinter::runtime
