@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sinter/cpu/run.hpp"
@@ -94,6 +96,18 @@ inline std::size_t size(int n) { return static_cast<std::size_t>(n); }
 
 }  // namespace detail
 
+/// What evaluates programs node by node when SINTER_EAGER=1: set by including <sinter/eager.hpp>.
+inline void (*eager_evaluator)(const binding&, const target*) = nullptr;
+
+/// True when the environment variable SINTER_EAGER is set to something else than 0.
+inline bool eager_wanted() {
+    static const bool wanted = [] {
+        const char* text = std::getenv("SINTER_EAGER");
+        return text && *text && std::string_view(text) != "0";
+    }();
+    return wanted;
+}
+
 /// One evaluation: frames, then memory, then launches; nothing is written before everything else is
 /// known to fit.
 class evaluation {
@@ -116,6 +130,7 @@ public:
     /// Allocates and launches.
     void run() {
         runtime::require_device(b_.where, "evaluate");
+        if (eager_wanted()) return run_eagerly();
         if (!b_.where.is_host())
             for (int k = 0; k < t_.stages; ++k)
                 if (!t_.stage[k].launch)
@@ -132,6 +147,15 @@ public:
     }
 
 private:
+    void run_eagerly() {
+        if (!eager_evaluator)
+            throw error(
+                "SINTER_EAGER=1 needs the interpreter: include <sinter/eager.hpp> in one file of "
+                "the "
+                "program.");
+        for (int r = 0; r < t_.graph.roots; ++r) place(r);
+        eager_evaluator(b_, targets_);
+    }
     // Memory that is freed while these kernels are in flight must wait for them.
     void note_use() const {
         const stream s = current_stream(b_.where);

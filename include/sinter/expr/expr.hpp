@@ -20,7 +20,9 @@ namespace sinter {
 struct operand {
     ir::visit what = ir::visit::leaf;
     ir::array_ref array{};
-    ir::scalar_bits number{};      // scalar: its bits; functor: its size in bytes
+    ir::scalar_bits number{};  // scalar: its bits; functor: its size in bytes
+    // functor: applies it to values at run time, for the interpreter
+    void (*apply)(const void* functor, const ir::scalar_bits* in, ir::scalar_bits* out) = nullptr;
     std::shared_ptr<void> held{};  // leaf: the storage; functor, slice, shared part: the data
 };
 

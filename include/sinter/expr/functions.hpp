@@ -84,6 +84,24 @@ auto astype(A&& a) {
     return detail::make<sym::as<dtype_v<T>, symbol_of<A>>>(std::forward<A>(a));
 }
 
+namespace detail {
+
+template <class F, dtype R, dtype... X, int... K>
+void apply_functor(const void* functor,
+                   const ir::scalar_bits* in,
+                   ir::scalar_bits* out,
+                   ints<K...>) {
+    const auto value = static_cast<compute_t<R>>(
+        (*static_cast<const F*>(functor))(in[K].template as<compute_dtype(X)>()...));
+    *out = bits_of<R>(value);
+}
+template <class F, dtype R, dtype... X>
+void apply_functor(const void* functor, const ir::scalar_bits* in, ir::scalar_bits* out) {
+    apply_functor<F, R, X...>(functor, in, out, make_ints<sizeof...(X)>{});
+}
+
+}  // namespace detail
+
 /// f(x, ...) for every element, with the user's own functor f of up to three operands, which
 /// broadcast. F is a namespace-scope, trivially copyable, default-constructible type whose call
 /// operator is const and SINTER_HD; bfloat16 elements reach it as float. Its state travels to the
@@ -105,6 +123,7 @@ auto elementwise(F f, X&&... x) {
     o.what = ir::visit::functor;
     o.number.bits = sizeof(F);
     o.held = std::make_shared<F>(f);
+    o.apply = &detail::apply_functor<F, t, symbol_of<X>::type...>;
     operand_list all;
     (detail::append(all, detail::operands_of(std::forward<X>(x))), ...);
     all.push_back(std::move(o));
