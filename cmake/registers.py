@@ -138,6 +138,8 @@ def main():
     found = {}
     for report in options.reports:
         found |= read_report(report.read_text())
+    if not options.update and not options.table.exists():
+        raise SystemExit(f"{options.table} does not exist; --update writes it")
     text = options.table.read_text() if options.table.exists() else ""
     version, expected, reasons = read_table(text)
     if options.update:

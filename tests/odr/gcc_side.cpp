@@ -25,7 +25,7 @@ void check(bool good, const char* what) {
 
 bool holds(const vector& x, float a, float b, float c, float d) {
     const float* p = x.data();
-    return x.shape()[0] == 4 && p[0] == a && p[1] == b && p[2] == c && p[3] == d;
+    return x.size() == 4 && p[0] == a && p[1] == b && p[2] == c && p[3] == d;
 }
 
 /// The error of evaluating a CUDA tensor in this file, which has no kernels.
