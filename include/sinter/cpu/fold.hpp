@@ -11,10 +11,8 @@ namespace sinter::cpu {
 template <class R, dtype D, dtype To>
 struct fold_of {
     using value = compute_t<D>;
-    static constexpr int id = ir::reduction_id<R>;
-    using folded = select_t<R::info().result == ir::reduces_to::wide,
-                            compute_t<ir::reduced_dtype(id, D)>,
-                            value>;
+    static constexpr bool position = R::info().result == ir::reduces_to::position;
+    using folded = select_t<position, value, compute_t<To>>;
     using state = typename R::template state<folded>;
     static_assert(sizeof(state) <= state_bytes);
     // Independent lanes make a sum both fast and accurate.
@@ -30,16 +28,17 @@ struct fold_of {
         if (n < lanes) {
             total = R::template init<folded>();
             for (int64 i = 0; i < n; ++i)
-                R::template step<folded>(total, static_cast<folded>(x[i]), at + i);
+                R::template step<folded>(total, ir::convert<dtype_v<folded>>(x[i]), at + i);
         } else {
             state lane[lanes];
             init(lane, lanes);
             int64 i = 0;
             for (; i + lanes <= n; i += lanes)
                 for (int l = 0; l < lanes; ++l)
-                    R::template step<folded>(lane[l], static_cast<folded>(x[i + l]), at + i + l);
+                    R::template step<folded>(
+                        lane[l], ir::convert<dtype_v<folded>>(x[i + l]), at + i + l);
             for (int l = 0; i < n; ++i, ++l)
-                R::template step<folded>(lane[l], static_cast<folded>(x[i]), at + i);
+                R::template step<folded>(lane[l], ir::convert<dtype_v<folded>>(x[i]), at + i);
             for (int half = lanes / 2; half > 0; half /= 2)
                 for (int l = 0; l < half; ++l) R::template merge<folded>(lane[l], lane[l + half]);
             total = lane[0];
@@ -49,7 +48,8 @@ struct fold_of {
     static void step(void* states, const void* values, int64 n, int64 at) {
         state* s = static_cast<state*>(states);
         const value* x = static_cast<const value*>(values);
-        for (int64 i = 0; i < n; ++i) R::template step<folded>(s[i], static_cast<folded>(x[i]), at);
+        for (int64 i = 0; i < n; ++i)
+            R::template step<folded>(s[i], ir::convert<dtype_v<folded>>(x[i]), at);
     }
     static void merge(void* states, const void* other, int64 n) {
         state* s = static_cast<state*>(states);
@@ -58,7 +58,7 @@ struct fold_of {
     }
     static void result(const void* from, void* reg) {
         const auto r = R::template result<folded>(*static_cast<const state*>(from));
-        const compute_t<To> x = ir::convert<To>(r);
+        const compute_t<To> x = ir::convert<compute_dtype(To)>(r);
         std::memcpy(reg, &x, sizeof x);
     }
 };

@@ -136,6 +136,7 @@ struct loop_of {
                                       ints<L...>,
                                       ints<O...>) {
         [[maybe_unused]] regs v;
+        if constexpr (loads.count + point.count == 0) v = regs{};
         (read<L>(v, p, i), ...);
         if constexpr (point.count > 0) P::compute(v, row, f);
         (write<O>(v, row, q, i), ...);

@@ -1,4 +1,4 @@
-// Stages without a contraction: elementwise stages, rows, and reductions of columns.
+// Stages without a contraction: elementwise stages and rows.
 #pragma once
 
 #include "sinter/cpu/runner.hpp"
@@ -103,92 +103,6 @@ inline void run_rows(context& c) {
         }
         c.leave_row(s, no_axis, 0);
     } while (rows.next());
-}
-
-/// The outer axis along which the arrays of the first pass lie side by side, if they do not along
-/// the row; else -1.
-inline int column_axis(context& c) {
-    const int outer = c.bound.outer_rank, rank = outer + c.bound.row_rank;
-    if (!c.code.columns || c.bound.row_length < 2) return -1;
-    const loop_space row = space_of(c, nullptr, outer, rank);
-    for (const row_value& v : c.code.row_stores)
-        if (c.store[v.number].data != nullptr && !context::stands(c.store[v.number], row))
-            return -1;
-    const auto dense = [&c](int a) {
-        int n = 0;
-        for (const input& i : c.code.pass[0].inputs) {
-            const operand& o = c.input_of(i);
-            n += o.stride[a] == o.bytes;
-        }
-        return n;
-    };
-    int best = -1, most = dense(row.axis[row.rank - 1]);
-    for (int a = 0; a < outer; ++a) {
-        if (c.bound.extent[a] < 8 || dense(a) <= most) continue;
-        best = a;
-        most = dense(a);
-    }
-    return best;
-}
-
-/// A reduction of columns: many rows side by side, one element of each at a time.
-inline void run_columns(context& c, int column) {
-    const int outer = c.bound.outer_rank, rank = outer + c.bound.row_rank;
-    const loop& first = c.code.pass[0];
-    const loop& last = c.code.pass[1];
-    loop_space s;
-    s.push(column, c.bound.extent[column]);
-    loop_space nothing;
-    nothing.push(no_axis, 1);
-    c.capacity = std::min(tile_length, s.length);
-    int outer_axes[max_rank]{}, outer_count = 0, row_axes[max_rank]{};
-    for (int d = 0; d < outer; ++d)
-        if (d != column) outer_axes[outer_count++] = d;
-    for (int d = outer; d < rank; ++d) row_axes[d - outer] = d;
-
-    runner body(c, first, s);
-    const int folds = body.fold_count();
-    std::byte** total = c.memory.array<std::byte*>(folds);
-    std::byte** part = c.memory.array<std::byte*>(folds);
-    for (int k = 0; k < folds; ++k) {
-        total[k] = c.memory.bytes(c.capacity * state_bytes);
-        part[k] = c.memory.bytes(c.capacity * state_bytes);
-    }
-    // Sums of blocks of about sqrt(n) elements keep the error of a long sum small.
-    int64 block = 64;
-    while (block * block < c.bound.row_length) block *= 2;
-
-    odometer outers(c, outer_axes, outer_count);
-    do {
-        tile t;
-        for (bool more = t.start(s, c.capacity); more; more = t.next(s, c.capacity)) {
-            for (int k = 0; k < folds; ++k) {
-                first.outputs[k].fold->init(total[k], t.count);
-                first.outputs[k].fold->init(part[k], t.count);
-            }
-            odometer row(c, row_axes, rank - outer);
-            int64 at = 0;
-            do {
-                body.evaluate(t);
-                const bool full = ++at % block == 0 || at == c.bound.row_length;
-                for (int k = 0; k < folds; ++k) {
-                    const fold_ops& f = *first.outputs[k].fold;
-                    f.step(part[k], body.value(k), t.count, at - 1);
-                    if (!full) continue;
-                    f.merge(total[k], part[k], t.count);
-                    f.init(part[k], t.count);
-                }
-            } while (row.next());
-            for (int64 i = 0; i < t.count; ++i) {
-                for (int k = 0; k < folds; ++k) {
-                    const output& o = first.outputs[k];
-                    o.fold->result(total[k] + i * o.fold->bytes, c.row + o.reg);
-                }
-                c.enter_row(last, column, t.begin + i);
-                c.leave_row(nothing, column, t.begin + i);
-            }
-        }
-    } while (outers.next());
 }
 
 }  // namespace sinter::cpu

@@ -1,8 +1,8 @@
 // The host engine: runs a bound stage on the processor. The twin of the kernels.
 #pragma once
 
+#include "sinter/cpu/columns.hpp"
 #include "sinter/cpu/matmul.hpp"
-#include "sinter/cpu/rows.hpp"
 #include "sinter/cpu/stage.hpp"
 
 namespace sinter::cpu {

@@ -1,0 +1,233 @@
+// The host engine on stages around a contraction, against plain loops.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "sinter/cpu/run.hpp"
+#include "support/arrays.hpp"
+#include "support/stage_builder.hpp"
+
+using namespace sinter_test;
+using sinter::bfloat16;
+using sinter::storage_t;
+using sinter::cpu::loops_for;
+namespace op = sinter::ir::op;
+
+namespace {
+
+struct here {};
+constexpr unsigned left = 0b101, right = 0b110, result = 0b011;  // axes m, n, k by bit
+
+const extents sizes[] = {{1, 1, 1},
+                         {2, 3, 4},
+                         {6, 8, 0},
+                         {0, 4, 5},
+                         {4, 0, 5},
+                         {7, 5, 257},
+                         {33, 65, 17},
+                         {100, 1, 300},
+                         {1, 100, 9},
+                         {61, 70, 70},
+                         {520, 3, 261},
+                         {5, 530, 3},
+                         {515, 520, 3}};
+
+template <dtype D>
+constexpr stage_builder plain_product() {
+    stage_builder b;
+    const int x = b.load(D), y = b.load(D);
+    b.store(b.core(x, y, D));
+    return b;
+}
+
+// Values are eighths and sums stay small, so that every type gives the exact sum.
+template <dtype D>
+void check_plain(const extents& e, layout la, layout lb, layout lo) {
+    using T = storage_t<D>;
+    test_array<T> x(e, la, left), y(e, lb, right), out(e, lo, result);
+    pseudo_random r;
+    const auto value = [&](int64) {
+        if constexpr (D == dtype::i64) {
+            return static_cast<int64>(r.next());
+        } else if constexpr (D == dtype::boolean) {
+            return r.next() % 8 == 0;
+        } else {
+            return static_cast<T>(r.number());
+        }
+    };
+    x.fill(value);
+    y.fill(value);
+    binding b(e, 1);
+    b.load = {x.bound(), y.bound()};
+    b.store = {out.bound()};
+    sinter::cpu::run(loops_for<stage<plain_product<D>>, here>(), b.done());
+    int64 wrong = 0;
+    for_each_index({e[0], e[1]}, [&](const extents& i) {
+        double sum = 0;
+        sinter::uint64 whole = 0;
+        for (int64 k = 0; k < e[2]; ++k) {
+            const T p = x[{i[0], 0, k}], q = y[{0, i[1], k}];
+            if constexpr (D == dtype::i64) {
+                whole += static_cast<sinter::uint64>(p) * static_cast<sinter::uint64>(q);
+            } else {
+                sum += static_cast<double>(p) * static_cast<double>(q);
+            }
+        }
+        const T z = out[{i[0], i[1], 0}];
+        if constexpr (D == dtype::i64) {
+            wrong += z != static_cast<int64>(whole);
+        } else if constexpr (D == dtype::boolean) {
+            wrong += z != (sum != 0);
+        } else {
+            wrong += static_cast<double>(z) != static_cast<double>(static_cast<T>(sum));
+        }
+    });
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("products of every type, size and layout") {
+    for (const extents& e : sizes)
+        for (const layout la : layouts)
+            for (const layout lb : layouts) {
+                if (e[0] * e[1] * e[2] > 100000 && la != lb) continue;
+                const layout lo = layouts[(static_cast<unsigned>(la) + 1) % 4];
+                check_plain<dtype::f32>(e, la, lb, lo);
+                check_plain<dtype::f64>(e, la, lb, lo);
+                check_plain<dtype::bf16>(e, la, lb, lo);
+                check_plain<dtype::i64>(e, la, lb, lo);
+                check_plain<dtype::boolean>(e, la, lb, lo);
+            }
+}
+
+// relu(matmul(a * s + c, exp(w)) + bias) + residual; the product; the residual's sign; a constant.
+constexpr stage_builder fused() {
+    stage_builder b;
+    const int a = b.load(dtype::bf16), c = b.load(dtype::f32), s = b.scalar(dtype::f32);
+    const int w = b.load(dtype::f32), bias = b.load(dtype::f32), residual = b.load(dtype::f64);
+    const int x = b.op<op::add>(b.op<op::mul>(b.cast(a, dtype::f32), s), c);
+    const int z = b.core(x, b.op<op::exp>(w), dtype::f32);
+    const int y = b.op<op::relu>(b.op<op::add>(z, bias));
+    b.store(b.op<op::add>(b.cast(y, dtype::f64), residual));
+    b.store(z);
+    b.store(b.op<op::less>(residual, b.constant(0.0, dtype::f64)));
+    b.store(b.constant(3.0));
+    b.store(s);
+    return b;
+}
+
+TEST_CASE("operands are evaluated while packed, the rest of the stage on the product") {
+    pseudo_random r;
+    for (const extents& e : sizes)
+        for (const layout l : layouts)
+            for (const unsigned without : {0U, 1U, 2U, 0x1eU}) {
+                if (e[0] * e[1] > 100000 && (without != 0 || l > layout::reversed_axes)) continue;
+                const layout other = layouts[r.next() % 4];
+                test_array<bfloat16> a(e, l, left);
+                test_array<float> c(e, other, 0b100), w(e, other, right), bias(e, l, 0b010);
+                test_array<double> residual(e, other, result), out(e, l, result);
+                test_array<float> z(e, other, result), three(e, l, result), scalar(e, l, 0U);
+                test_array<bool> negative(e, layout::spaced, result);
+                const auto value = [&](int64) { return static_cast<float>(r.number()); };
+                a.fill([&](int64) { return bfloat16(r.number()); });
+                c.fill(value);
+                w.fill(value);
+                bias.fill(value);
+                residual.fill([&](int64) { return r.number(); });
+                z.fill([](int64) { return -77.0F; });
+                binding b(e, 1);
+                b.load = {a.bound(), c.bound(), w.bound(), bias.bound(), residual.bound()};
+                b.store = {out.bound(), z.bound(), negative.bound(), three.bound(), scalar.bound()};
+                for (std::size_t k = 0; k < b.store.size(); ++k)
+                    if ((without >> k & 1) != 0) b.store[k].data = nullptr;
+                b.floating(0.5);
+                sinter::cpu::run(loops_for<stage<fused>, here>(), b.done());
+                int64 wrong = 0;
+                for_each_index({e[0], e[1]}, [&](const extents& i) {
+                    double sum = 0, size = 1;
+                    for (int64 k = 0; k < e[2]; ++k) {
+                        const double p = double(float(a[{i[0], 0, k}])) * 0.5 + c[{0, 0, k}];
+                        const double q = std::exp(double(w[{0, i[1], k}]));
+                        sum += p * q;
+                        size += std::abs(p * q);
+                    }
+                    const extents at = {i[0], i[1], 0};
+                    const double y = std::max(sum + double(bias[{0, i[1], 0}]), 0.0);
+                    const auto near = [&](double x, double reference) {
+                        return std::abs(x - reference) <= 1e-6 * size;
+                    };
+                    wrong += (without & 1) == 0 && !near(out[at], y + residual[at]);
+                    wrong += (without & 2) == 0 ? !near(double(z[at]), sum) : z[at] != -77.0F;
+                    wrong += (without & 4) == 0 && negative[at] != (residual[at] < 0);
+                    wrong += (without & 8) == 0 && three[at] != 3.0F;
+                    wrong += (without & 16) == 0 && scalar[at] != 0.5F;
+                });
+                CHECK(wrong == 0);
+            }
+}
+
+// A bfloat16 core rounds what its prologue computes in float.
+constexpr stage_builder rounded() {
+    stage_builder b;
+    const int x = b.load(dtype::bf16), y = b.load(dtype::bf16);
+    const int z = b.core(b.op<op::mul>(x, x), y, dtype::bf16);
+    b.store(b.cast(z, dtype::f32));
+    return b;
+}
+
+TEST_CASE("operands of a bfloat16 product are bfloat16, its sums are float") {
+    const extents e = {5, 6, 40};
+    test_array<bfloat16> x(e, layout::plain, left), y(e, layout::plain, right);
+    test_array<float> out(e, layout::plain, result);
+    pseudo_random r;
+    x.fill([&](int64) { return bfloat16(1.0 + static_cast<double>(r.next() % 128) / 128.0); });
+    y.fill([&](int64) { return bfloat16(r.number()); });
+    binding b(e, 1);
+    b.load = {x.bound(), y.bound()};
+    b.store = {out.bound()};
+    sinter::cpu::run(loops_for<stage<rounded>, here>(), b.done());
+    bool matters = false;
+    for_each_index({5, 6}, [&](const extents& i) {
+        double sum = 0, unrounded = 0;
+        for (int64 k = 0; k < 40; ++k) {
+            const float p = x[{i[0], 0, k}], q = y[{0, i[1], k}];
+            sum += double(float(bfloat16(p * p))) * double(q);
+            unrounded += double(p * p) * double(q);
+        }
+        // The store casts to float by way of a bfloat16 register, which keeps its float value.
+        CHECK(std::abs(double(out[{i[0], i[1], 0}]) - sum) < 1e-4);
+        matters = matters || std::abs(sum - unrounded) > 1e-2;
+    });
+    CHECK(matters);
+}
+
+// Both operands and the epilogue read one value that does not move at all.
+constexpr stage_builder shared_operand() {
+    stage_builder b;
+    const int g = b.load(dtype::f32), x = b.load(dtype::f32), y = b.load(dtype::f32);
+    const int z = b.core(b.op<op::mul>(x, g), b.op<op::mul>(y, g), dtype::f32);
+    b.store(b.op<op::add>(z, g));
+    return b;
+}
+
+TEST_CASE("one operand in all three loops, and a constant for an operand") {
+    for (const extents& e : sizes) {
+        test_array<float> g(e, layout::plain, 0U), x(e, layout::plain, left);
+        test_array<float> y(e, layout::plain, right), out(e, layout::plain, result);
+        g.fill([](int64) { return 2.0F; });
+        x.fill([](int64 i) { return static_cast<float>(i % 3); });
+        y.fill([](int64 i) { return static_cast<float>(i % 5); });
+        binding b(e, 1);
+        b.load = {g.bound(), x.bound(), y.bound()};
+        b.store = {out.bound()};
+        sinter::cpu::run(loops_for<stage<shared_operand>, here>(), b.done());
+        int64 wrong = 0;
+        for_each_index({e[0], e[1]}, [&](const extents& i) {
+            float sum = 0;
+            for (int64 k = 0; k < e[2]; ++k) sum += x[{i[0], 0, k}] * y[{0, i[1], k}];
+            wrong += out[{i[0], i[1], 0}] != 4 * sum + 2;
+        });
+        CHECK(wrong == 0);
+    }
+}
+
+}  // namespace
