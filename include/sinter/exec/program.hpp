@@ -18,7 +18,8 @@ struct variant {
     static constexpr variant of(int n) { return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0}; }
 };
 
-constexpr int capacity(int nodes) { return nodes + 2 < ir::max_nodes ? nodes + 2 : ir::max_nodes; }
+/// Room for a graph: small ones get what they need, the others all the same.
+constexpr int capacity(int nodes) { return nodes <= ir::small_graph ? nodes + 2 : ir::max_nodes; }
 
 /// The graph of expressions S... with their results as roots.
 template <int Cap, class... S>
@@ -136,7 +137,9 @@ private:
     template <int I, class F>
     static void fill(F& pack, const void* const* by_slot) {
         if constexpr (requires { pack.first; }) {
-            std::memcpy(static_cast<void*>(&pack.first), by_slot[I], sizeof pack.first);
+            // A slot that was merged into another one has no functor of its own.
+            if (by_slot[I])
+                std::memcpy(static_cast<void*>(&pack.first), by_slot[I], sizeof pack.first);
             fill<I + 1>(pack.rest, by_slot);
         }
     }

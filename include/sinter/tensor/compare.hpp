@@ -16,7 +16,7 @@ bool same_shape(const A& a, const B& b) {
         return a.extents() == b.extents();
     }
 }
-template <class E>
+template <class B, class E>
 bool none_true(const E& e) {
     return eval(sum(e)).item() == 0;
 }
@@ -31,7 +31,7 @@ bool array_equal(const X& x, const Y& y) {
     if constexpr (decltype(a)::rank != decltype(b)::rank) {
         return false;
     } else {
-        return detail::same_shape(a, b) && detail::none_true(a != b);
+        return detail::same_shape(a, b) && detail::none_true<B>(a != b);
     }
 }
 /// True when the shapes broadcast and |x - y| <= absolute + relative * |y| for every element, as
@@ -40,8 +40,9 @@ template <expression X, expression Y, class B = backend>
 bool allclose(const X& x, const Y& y, double relative = 1e-5, double absolute = 1e-8) {
     const auto a = eval(astype<double>(x));
     const auto b = eval(astype<double>(y));
-    const auto apart = where(abs(a - b) <= absolute + relative * abs(b), false, true);
-    return detail::none_true(where(a == b, false, apart));
+    // An infinite b would allow any distance.
+    const auto apart = where(abs(a - b) <= absolute + relative * abs(b), abs(b) == infinity, true);
+    return detail::none_true<B>(where(a == b, false, apart));
 }
 
 }  // namespace sinter

@@ -23,16 +23,19 @@ public:
         write_broadcast<B>(e);
         return *this;
     }
-    tensor_view& operator=(const tensor_view& v) {
+    // Inlined always: two files with different backends would else share one of them.
+    SINTER_INLINE tensor_view& operator=(const tensor_view& v) {
         write_broadcast<backend>(static_cast<const base&>(v));
         return *this;
     }
-    tensor_view& operator=(tensor_view&& v) noexcept(false) {
-        return *this = static_cast<const tensor_view&>(v);
+    SINTER_INLINE tensor_view& operator=(tensor_view&& v) noexcept(false) {
+        write_broadcast<backend>(static_cast<const base&>(v));
+        return *this;
     }
     /// Sets every element.
+    template <class B = backend>
     tensor_view& operator=(T value) {
-        write_broadcast<backend>(tensor<T, 0>(value).to(this->where()));
+        write_broadcast<B>(tensor<T, 0>(value).to(this->where()));
         return *this;
     }
 
@@ -120,13 +123,13 @@ auto transpose(E&& e) {
 
 /// `x` under another shape with as many elements, row-major: a view if `x` is contiguous, else of a
 /// copy. Throws shape_error when the element counts differ.
-template <element T, int R, int Q>
+template <element T, int R, int Q, class B = backend>
 tensor_view<T, Q> reshape(const tensor<T, R>& x, const shape<Q>& to) {
     if (to.size() != x.size())
         throw shape_error("reshape: shape " + shape_text(x.extents()) + " has " +
                           std::to_string(x.size()) + " elements, shape " + shape_text(to) +
                           " has " + std::to_string(to.size()) + ".");
-    const tensor<T, R> from = x.is_contiguous() ? x : x.clone();
+    const tensor<T, R> from = x.is_contiguous() ? x : x.template clone<B>();
     detail::stride_list<Q> s{};
     int64 n = 1;
     for (std::size_t i = Q; i-- > 0; n *= to[i]) s[i] = n;
