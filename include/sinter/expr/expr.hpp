@@ -45,9 +45,26 @@ concept number_like =
 template <class E>
 using symbol_of = typename std::remove_cvref_t<E>::symbol;
 
+namespace detail {
+
+// Compiles what a symbol is made of now, operand by operand as the expression grows: reached from
+// the top of a long expression, it would nest deeper than nvcc instantiates.
+template <class S>
+constexpr bool prepared() {
+    if constexpr (S::nodes > ir::small_graph) {
+        using emitted = decltype(S::emit(std::declval<ir::graph<ir::max_nodes>&>()));
+        return same_v<emitted, short> && !same_v<typename S::functors, void>;
+    }
+    return S::nodes >= 0 && (S::has_share || S::type >= dtype::boolean);
+}
+
+}  // namespace detail
+
 /// A lazy expression: nothing runs until it is assigned to a tensor or given to `eval`.
 template <class S>
 class expr {
+    static_assert(S::rank <= max_rank && detail::prepared<S>(), "Sinter supports ranks 0 to 8.");
+
 public:
     using symbol = S;
     static constexpr dtype type = S::type;

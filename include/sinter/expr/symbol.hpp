@@ -26,6 +26,8 @@ struct join_all<L, M, N...> {
     using type = typename join_all<typename join<L, M>::type, N...>::type;
 };
 
+// Every `emit` deduces its return type, so that naming it compiles it: see `prepared` in expr.hpp.
+
 /// Node counts are bounds and grow with every repetition: they saturate above what a graph can
 /// hold.
 constexpr int room(long nodes) { return nodes < 100000 ? static_cast<int>(nodes) : 100000; }
@@ -47,7 +49,7 @@ struct leaf : made_of<> {
     static constexpr dtype type = D;
     static constexpr int rank = R, nodes = 1;
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.leaf(D, R);
     }
 };
@@ -57,7 +59,7 @@ struct scalar : made_of<> {
     static constexpr dtype type = D;
     static constexpr int rank = 0, nodes = 1;
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.scalar(D);
     }
 };
@@ -67,7 +69,7 @@ struct cast : made_of<A> {
     static constexpr dtype type = D;
     static constexpr int rank = A::rank, nodes = room(A::nodes + 1L);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.cast(A::emit(g), D);
     }
 };
@@ -88,7 +90,7 @@ struct pointwise : made_of<A...> {
         ir::info_of(Op).result == ir::yields::boolean ? dtype::boolean : operand_type;
     static constexpr int rank = largest(A::rank...), nodes = room(1L + made_of<A...>::child_nodes);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const short in[] = {A::emit(g)...};
         return g.apply(Op,
                        in[0],
@@ -103,7 +105,7 @@ struct user : made_of<A...> {
     static constexpr int rank = largest(A::rank...), nodes = room(1L + made_of<A...>::child_nodes);
     using functors = typename join<typename made_of<A...>::functors, ir::functor_types<F>>::type;
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const short in[] = {A::emit(g)...};
         return g.user(D,
                       in[0],
@@ -125,7 +127,7 @@ struct reduction : made_of<A> {
     static constexpr int rank = Keep ? A::rank : A::rank - count_bits(Axes),
                          nodes = room((Keep ? 1L : 2L) * A::nodes + 3);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const bool widens = ir::reduction_info_of(Red).result == ir::reduces_to::wide;
         const short a = A::emit(g), r = g.reduce(Red, Axes, widens ? g.cast(a, type) : a);
         return Keep ? r : g.drop(r, Axes);
@@ -138,7 +140,7 @@ struct mean : made_of<A> {
     static constexpr int rank = Keep ? A::rank : A::rank - count_bits(Axes),
                          nodes = room((Keep ? 1L : 2L) * A::nodes + 6);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const short a = g.cast(A::emit(g), type),
                     s = g.reduce(ir::reduction_id<ir::red::sum>, Axes, a),
                     r = g.apply(ir::op_id<ir::op::div>, s, g.extent(a, Axes, type));
@@ -151,7 +153,7 @@ struct matmul : made_of<A, B> {
     static constexpr dtype type = A::type;
     static constexpr int rank = 2, nodes = room(1 + 2L * made_of<A, B>::child_nodes);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const short a = A::emit(g);
         return g.matmul(a, B::emit(g));
     }
@@ -163,7 +165,7 @@ struct permuted : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = sizeof...(Map), nodes = room(2L * A::nodes + 1);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         constexpr signed char from[] = {static_cast<signed char>(Map)...};
         ir::axis_map m;
         m.rank = rank;
@@ -176,7 +178,7 @@ struct sliced : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = A::rank, nodes = room(2L * A::nodes + 1);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.slice(A::emit(g), Axes);
     }
 };
@@ -185,7 +187,7 @@ struct expanded : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = R, nodes = room(A::nodes + 1L);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.expand(A::emit(g), R);
     }
 };
@@ -194,7 +196,7 @@ struct reshaped : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = R, nodes = room(A::nodes + 1L);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.reshape(A::emit(g), R);
     }
 };
@@ -205,7 +207,7 @@ struct argument : made_of<> {
     static constexpr dtype type = D;
     static constexpr int rank = R, nodes = 0;
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         return g.lookup(&tag_of<Tag>, K);
     }
 };
@@ -217,7 +219,7 @@ struct let : made_of<X..., Body> {
     static constexpr int rank = Body::rank,
                          nodes = room(Body::nodes + 3 * (0L + ... + X::nodes) + 4);
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         const short values[] = {X::emit(g)...};
         g.enter(&tag_of<Tag>, values, sizeof...(X));
         const short r = Body::emit(g);
@@ -237,7 +239,7 @@ struct shared : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = A::rank, nodes = A::nodes;
     template <class G>
-    static constexpr short emit(G& g) {
+    static constexpr auto emit(G& g) {
         if (g.shares_as_leaves) return g.leaf(type, rank);
         if (const auto* known = g.remembered(&tag_of<A>)) {
             g.note(ir::visit::share_again, known->number);

@@ -8,8 +8,8 @@
 namespace sinter::ir {
 
 /// The limits of a graph; one more is a compile-time error that names the limit.
-inline constexpr int max_nodes = 640, max_views = 64, max_roots = 16, max_scopes = 16,
-                     max_scope_values = 8;
+inline constexpr int max_nodes = 640, small_graph = 128, max_views = 64, max_roots = 16,
+                     max_scopes = 16, max_scope_values = 8;
 
 /// Which slot each visited leaf, scalar and functor takes: its own, or that of an earlier one that
 /// the program assumes to be the same (checked when arrays are bound).
@@ -55,14 +55,23 @@ struct graph {
     } memo[64]{};
     int memos = 0;
 
+    // Nodes by hash, so that building stays linear: compilers bound the steps of a constant
+    // evaluation.
+    static constexpr int buckets = 64;
+    short bucket[buckets]{}, next[Cap]{};  // numbers plus one
+
     /// Adds `x` unless it is there already; gives its number.
     constexpr short add(const node& x) {
-        for (int i = 0; i < size; ++i)
-            if (n[i] == x) return static_cast<short>(i);
+        short& first = bucket[hash(x)];
+        for (int i = first; i; i = next[i - 1])
+            if (n[i - 1].op == x.op && n[i - 1].in[0] == x.in[0] && n[i - 1] == x)
+                return static_cast<short>(i - 1);
         if (size == Cap)
             throw "Sinter: an expression has too many operations: assign a part of it to a tensor, or use "
                   "`with` or `share`.";
         n[size] = x;
+        next[size] = first;
+        first = static_cast<short>(size + 1);
         return static_cast<short>(size++);
     }
     constexpr short add_view(const view_step& v) {
@@ -270,6 +279,11 @@ private:
         x.ones = static_cast<unsigned char>(y.ones | axes);
         return add(x);
     }
+    static constexpr int hash(const node& x) {
+        return (x.op + 7 * x.in[0] + 13 * x.in[1] + 29 * x.slot + 5 * x.view +
+                static_cast<int>(x.value & 31) + 64 * 64) %
+               buckets;
+    }
     // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
     struct sink {
         axis_map map;
@@ -364,15 +378,21 @@ private:
             shown = static_cast<unsigned char>(shown | 1 << from);
             if (x.axes >> from & 1) axes = static_cast<unsigned char>(axes | 1 << j);
         }
-        int next = s.map.rank;
+        int place = s.map.rank;
         for (int a = 0; a < max_rank; ++a)
             if ((x.axes >> a & 1) && !(shown >> a & 1)) {
-                if (next == max_rank)
+                if (place == max_rank)
                     throw "Sinter: a reduction needs more than 8 axes at once: assign its operand to a tensor.";
-                inner.map.at[next] = static_cast<signed char>(a);
-                axes = static_cast<unsigned char>(axes | 1 << next++);
+                axes = static_cast<unsigned char>(axes | 1 << place++);
             }
-        inner.map.rank = static_cast<signed char>(next);
+        // Which of these places a folded axis takes does not show in the result: they keep their
+        // order, because positions (argmax) are counted in it.
+        for (int j = 0, a = 0; j < max_rank; ++j) {
+            if (!(axes >> j & 1)) continue;
+            while (!(x.axes >> a & 1)) ++a;
+            inner.map.at[j] = static_cast<signed char>(a++);
+        }
+        inner.map.rank = static_cast<signed char>(place);
         sink other = inner;
         x.in[0] = view(x.in[0], inner);
         if (x.in[1] >= 0) x.in[1] = view(x.in[1], other);

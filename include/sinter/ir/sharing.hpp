@@ -40,7 +40,6 @@ struct classes {
 // Worth sharing: a sub-expression that reduces, multiplies matrices or computes something dear. A
 // few additions are recomputed for less than a wrong guess costs.
 inline constexpr int dear_flops = 4;
-template <int Cap>
 constexpr bool dear(const node& x) {
     return x.k == kind::reduction || x.k == kind::contraction ||
            (x.k == kind::pointwise && (x.op == op_user || info_of(x.op).flops >= dear_flops));
@@ -59,34 +58,27 @@ constexpr void join_below(const graph<Cap>& g, classes<Cap>& nodes, short a, sho
 template <int Cap>
 constexpr merge_plan<Cap> find_merges(const graph<Cap>& g) {
     merge_plan<Cap> r;
-    short like[Cap]{};  // the first node of the same structure, whatever its leaves
+    graph<Cap> shapes;   // the same nodes, whatever their leaves
+    short like[Cap]{};   // node -> its structure
+    short first[Cap]{};  // structure -> the first node that has it, plus one
     bool worth[Cap]{};
     merge::classes<Cap> nodes;
     for (short i = 0; i < g.size; ++i) {
         node x = g.n[i];
         const bool source = x.k == kind::leaf || x.k == kind::scalar;
         if (source || (x.k == kind::pointwise && x.op == op_user)) x.slot = 0;
-        worth[i] = merge::dear<Cap>(x);
+        worth[i] = merge::dear(x);
         for (short& c : x.in)
             if (c >= 0) {
                 worth[i] = worth[i] || worth[c];
                 c = like[c];
             }
-        like[i] = i;
-        for (short j = 0; j < i; ++j) {
-            if (like[j] != j) continue;
-            node y = g.n[j];
-            if (y.k == kind::leaf || y.k == kind::scalar ||
-                (y.k == kind::pointwise && y.op == op_user))
-                y.slot = 0;
-            for (short& c : y.in)
-                if (c >= 0) c = like[c];
-            if (x == y) {
-                like[i] = j;
-                break;
-            }
-        }
-        if (like[i] != i && !source && worth[i]) merge::join_below(g, nodes, like[i], i);
+        like[i] = shapes.add(x);
+        short& before = first[like[i]];
+        if (before == 0)
+            before = static_cast<short>(i + 1);
+        else if (!source && worth[i])
+            merge::join_below(g, nodes, static_cast<short>(before - 1), i);
     }
     // Nodes of one class share their slots; a slot may be behind several nodes (views of one
     // array).
