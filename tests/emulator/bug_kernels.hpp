@@ -147,6 +147,9 @@ enum class ticket_bug {
     fence_before_barrier,  // correct as well: every thread fences, then the barrier, then the
                            // ticket
     fence_by_reader,       // correct as well: the fence of the reading side before the barrier
+    drawn_by_other,        // correct as well: one thread stores and fences, another draws
+    drawn_in_warp,         // the same behind a warp barrier
+    fence_by_one,
     no_fence,
     no_fence_after,
     no_atomic,
@@ -177,11 +180,22 @@ struct ticket_sum {
         constexpr bool early = Bug == ticket_bug::fence_before_barrier;
         unsigned& ticket = simt::shared<unsigned, struct ticket_tag>();
         const unsigned t = simt::tid().x, blocks = simt::gdim().x;
-        simt::store<1>(partial + simt::bid().x * 64 + t, simt::vec<float, 1>{{float(t)}});
+        constexpr bool in_warp = Bug == ticket_bug::drawn_in_warp;
+        constexpr bool by_other = in_warp || Bug == ticket_bug::drawn_by_other;
+        constexpr bool by_one = by_other || Bug == ticket_bug::fence_by_one;
+        float* own = partial + simt::bid().x * 64;
+        if constexpr (by_other) {
+            for (unsigned i = 0; t == 0 && i < 64; ++i)
+                simt::store<1>(own + i, simt::vec<float, 1>{{float(i)}});
+        } else {
+            simt::store<1>(own + t, simt::vec<float, 1>{{float(t)}});
+        }
         if constexpr (early) simt::fence();
-        if constexpr (Bug != ticket_bug::no_barrier_before) simt::sync_block();
-        if (t == 0) {
-            if constexpr (Bug != ticket_bug::no_fence && !early) simt::fence();
+        if (by_one && t == 0) simt::fence();
+        if constexpr (in_warp) simt::sync_warp();
+        if constexpr (Bug != ticket_bug::no_barrier_before && !in_warp) simt::sync_block();
+        if (t == (in_warp ? 5U : by_other ? 40U : 0U)) {
+            if constexpr (Bug != ticket_bug::no_fence && !early && !by_one) simt::fence();
             ticket = draw();
             if constexpr (Bug == ticket_bug::fence_by_reader) simt::fence();
         }

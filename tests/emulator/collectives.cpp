@@ -136,6 +136,8 @@ static constexpr const char sync_warp_kind[] = "sync_warp", shuffle_kind[] = "sh
 void sync_warp(unsigned mask, location l) {
     meet(sync_warp_kind, mask, nullptr, l, [](void**, unsigned all, warp_state&) {
         const fiber& f = *the().self;
+        warp_state& w = f.home->warps[f.info.warp];
+        if (all == w.live) finish_shared_groups(w);
         if (race != nullptr) race->warp_barrier(*f.home, f.info.warp, all);
     });
 }
@@ -204,27 +206,28 @@ unsigned ballot(bool predicate, unsigned mask, location l) {
 // ---- Shared memory and its banks
 
 static void count_conflicts(const shared_group& g) {
-    // 32 lanes of 4 bytes or less pass at once, 16 of 8 bytes, 8 of 16 bytes.
+    // 32 lanes of 4 bytes or less pass at once, 16 of 8 bytes, 8 of 16 bytes: at most 32 words.
     const unsigned together = g.bytes <= 4 ? 32 : 128 / g.bytes;
     ++stats().shared_accesses;
     for (unsigned first = 0; first < 32; first += together) {
-        std::vector<std::size_t> words[32];
+        std::size_t words[64];
+        std::size_t* end = words;
         for (unsigned i = first; i < first + together; ++i) {
             if ((g.mask >> i & 1U) == 0) continue;
-            for (std::size_t b = 0; b < std::max(4U, g.bytes); b += 4) {
-                const std::size_t word = g.offset[i] / 4 + b / 4;
-                auto& bank = words[word % 32];
-                if (std::find(bank.begin(), bank.end(), word) == bank.end()) bank.push_back(word);
-            }
+            for (std::size_t b = 0; b < std::max(4U, g.bytes); b += 4)
+                *end++ = (g.offset[i] + b) / 4;
         }
-        std::size_t most = 1;
-        for (const auto& bank : words) most = std::max(most, bank.size());
+        std::sort(words, end);
+        end = std::unique(words, end);
+        unsigned banks[32] = {}, most = 1;
+        for (const std::size_t* w = words; w != end; ++w) most = std::max(most, ++banks[*w % 32]);
         stats().shared_conflicts += most - 1;
     }
 }
 void finish_shared_groups(warp_state& w) {
     for (const shared_group& g : w.shared) count_conflicts(g);
     w.shared.clear();
+    std::fill_n(w.next_group, 32, std::size_t(0));
 }
 void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store, location l) {
     fiber& f = *the().self;
@@ -235,25 +238,23 @@ void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store
     if (reinterpret_cast<std::uintptr_t>(p) % alignment != 0)
         fail("align: " + thread_name(f) +
              printed(" accesses %p, not %u-byte aligned, at ", p, alignment) + place(l) + ".");
+    announce(f, p, bytes, store ? access_kind::store : access_kind::coherent, l);
     if (bytes > 16) return;  // several instructions: not counted
     warp_state& w = b.warps[f.info.warp];
-    const unsigned me = 1U << f.info.lane;
-    const auto offset = static_cast<std::size_t>(static_cast<const unsigned char*>(p) - b.arena);
+    const auto offset = static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - b.arena);
     // The k-th access of a lane at one place belongs to the k-th of the others.
-    for (auto g = w.shared.begin(); g != w.shared.end(); ++g) {
-        if (g->where.line != l.line || g->store != store || (g->mask & me) != 0) continue;
-        g->mask |= me;
-        g->offset[f.info.lane] = offset;
-        if (g->mask == w.live) {
-            count_conflicts(*g);
-            w.shared.erase(g);
-        }
-        return;
-    }
-    if (w.shared.size() == 64) finish_shared_groups(w);
-    w.shared.push_back({l, store, bytes, me, {}});
-    w.shared.back().offset[f.info.lane] = offset;
-    if (w.live == me) finish_shared_groups(w);
+    std::size_t& at = w.next_group[f.info.lane];
+    const auto fits = [&](const shared_group& g) {
+        return g.where.line == l.line && g.where.file == l.file && g.store == store;
+    };
+    const auto start = w.shared.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto found = std::find_if(start, w.shared.end(), fits);
+    at = static_cast<std::size_t>(found - w.shared.begin()) + 1;
+    if (found == w.shared.end()) w.shared.push_back({l, store, bytes, 0, {}});
+    shared_group& g = w.shared[at - 1];
+    g.mask |= 1U << f.info.lane;
+    g.offset[f.info.lane] = offset;
+    if (w.shared.size() == 2048) finish_shared_groups(w);
 }
 
 // ---- Matrices

@@ -58,9 +58,8 @@ struct fiber {
     std::vector<pending_copy> copies;
     std::vector<std::size_t> groups;  // committed groups of copies: where each ends
     std::size_t copies_done = 0;
-    const unsigned char* announced = nullptr;  // the access that load or store counted last
+    const unsigned char* announced = nullptr;  // the access that load or store made last
     std::size_t announced_bytes = 0;
-    access_kind announced_kind = access_kind::store;
 };
 
 /// Lanes that meet for one warp collective.
@@ -77,12 +76,13 @@ struct shared_group {
     location where;
     bool store;
     unsigned bytes, mask;
-    std::size_t offset[32];
+    std::uint32_t offset[32];
 };
 struct warp_state {
     unsigned live = 0;
     meeting meetings[8];
     std::vector<shared_group> shared;
+    std::size_t next_group[32] = {};  // where each lane's next access is looked for
 };
 
 struct shared_array {
@@ -169,6 +169,9 @@ void end_arena(block& b);
 void complete_copies(fiber& f, std::size_t up_to, location l);
 /// An access that the engine makes for a kernel: ASan and the race checker see it.
 void touch(const void* p, std::size_t bytes, bool write, location l);
+/// An access that the kernel is about to make: the race checker judges it now, with its place, and
+/// passes over the compiler's hook.
+void announce(fiber& f, const void* p, std::size_t bytes, access_kind kind, location l);
 void check_red_zones();
 void poison(const void* p, std::size_t bytes);
 void unpoison(const void* p, std::size_t bytes);
@@ -184,7 +187,7 @@ struct race_checker {
     virtual void fence(const fiber& f) = 0;
     virtual void atomic(const fiber& f, const void* p, std::size_t bytes, location l) = 0;
     virtual void access(
-        const fiber& f, const void* p, std::size_t bytes, bool write, location l) = 0;
+        const fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) = 0;
     virtual void in_flight(const block& b, const void* p, std::size_t bytes, bool on) = 0;
     virtual void allocated(const void* p, std::size_t bytes, std::size_t red_zone) = 0;
     virtual void released(const void* p) = 0;

@@ -48,9 +48,9 @@ heap& memory() {
 }
 bool intact(const unsigned char* p, std::size_t bytes) {
     if (checks_addresses()) return true;  // ASan stops the write itself
-    const auto is_red = [](unsigned char c) { return c == red; };
-    return std::all_of(p - red_zone, p, is_red) &&
-           std::all_of(p + bytes, p + bytes + red_zone, is_red);
+    static const std::vector<unsigned char> expected(red_zone, red);
+    return std::memcmp(p - red_zone, expected.data(), red_zone) == 0 &&
+           std::memcmp(p + bytes, expected.data(), red_zone) == 0;
 }
 }  // namespace
 
@@ -137,10 +137,14 @@ void global_access(
     if (in_arena(*f.home, p, bytes))
         fail("memory: " + thread_name(f) + " accesses shared memory as if it were global, at " +
              place(l) + ".");
+    announce(f, p, bytes, kind, l);
+    count_traffic(p, bytes, kind == access_kind::store);
+}
+void announce(fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) {
+    if (race == nullptr) return;
     f.announced = static_cast<const unsigned char*>(p);
     f.announced_bytes = bytes;
-    f.announced_kind = kind;
-    count_traffic(p, bytes, kind == access_kind::store);
+    race->access(f, p, bytes, kind, l);
 }
 void touch(const void* p, std::size_t bytes, bool write, location l) {
     if (checks_addresses()) {
@@ -152,7 +156,8 @@ void touch(const void* p, std::size_t bytes, bool write, location l) {
                                 write ? 1 : 0,
                                 bytes);
     }
-    if (race != nullptr) race->access(*the().self, p, bytes, write, l);
+    if (race != nullptr)
+        race->access(*the().self, p, bytes, write ? access_kind::store : access_kind::coherent, l);
 }
 
 // ---- Atomics and the fence

@@ -124,6 +124,20 @@ struct waits_crosswise {
     }
 };
 template <bool Bug>
+struct warp_leaves_early {
+    void operator()(float*, float*) const {
+        if (Bug && simt::tid().x < 32) return;
+        simt::sync_block();
+    }
+};
+template <bool Bug>
+struct lanes_left_early {
+    void operator()(float*, float*) const {
+        if (simt::lane() < 16) return;
+        simt::sync_warp(Bug ? ~0U : 0xffff0000U);
+    }
+};
+template <bool Bug>
 struct carves_too_much {
     void operator()(float*, float*) const {
         simt::carver cut;
@@ -193,10 +207,41 @@ struct launches_inside {
     }
 };
 
+// Rules that the race checker or ASan sees.
+template <bool Bug>
+struct reads_own_copy {
+    void operator()(float* y, float* s) const {
+        const unsigned t = simt::tid().x;
+        simt::cp_async<4>(s + t, y + t);
+        simt::cp_async_commit();
+        if (!Bug) simt::cp_async_wait<0>();
+        const float v = s[t];
+        simt::cp_async_wait<0>();
+        s[t] = v + 1;
+    }
+};
+template <bool Bug>
+struct reads_part_of_vector {
+    void operator()(float* y, float* s) const {
+        const unsigned t = simt::tid().x;
+        if (t == 0) simt::store<4>(y, simt::vec<float, 4>{{1, 2, 3, 4}});
+        if (!Bug) simt::sync_warp();
+        if (t == 3) s[t] = simt::load_coherent<1>(y + t)[0];
+    }
+};
+template <bool Bug>
+struct bytes_overlap {
+    void operator()(float* y, float*) const {
+        const unsigned t = simt::tid().x;
+        auto* bytes = reinterpret_cast<unsigned char*>(y) + (Bug ? t / 2 : t);
+        simt::store<1>(bytes, simt::vec<unsigned char, 1>{{1}});
+    }
+};
+
 // Both variants of a rule as rows of the tables.
 template <template <bool> class Rule>
-constexpr row rule(const char* name) {
-    return {name, engine, &run_rule<Rule<true>>};
+constexpr row rule(const char* name, unsigned seen_by = engine) {
+    return {name, seen_by, &run_rule<Rule<true>>};
 }
 template <template <bool> class Rule>
 constexpr row twin() {
@@ -224,6 +269,7 @@ const row defects[] = {
     {"global: += instead of an atomic", race, &run_count<false>},
     {"ticket: no fence", race, &run_ticket<ticket_bug::no_fence>},
     {"ticket: no fence after it", race, &run_ticket<ticket_bug::no_fence_after>},
+    {"ticket: only one of the storing threads fences", race, &run_ticket<ticket_bug::fence_by_one>},
     {"ticket: no atomic", race, &run_ticket<ticket_bug::no_atomic>},
     {"ticket: no barrier before it", race, &run_ticket<ticket_bug::no_barrier_before>},
     {"ticket: no barrier after it", race, &run_ticket<ticket_bug::no_barrier_after>},
@@ -243,6 +289,8 @@ const row defects[] = {
     rule<kinds_differ>("warp: different collectives"),
     rule<reads_absent_lane>("warp: shuffle from an absent lane"),
     rule<waits_crosswise>("deadlock: warp barrier against block barrier"),
+    rule<warp_leaves_early>("barrier: a warp left before it"),
+    rule<lanes_left_early>("warp: lanes left before the barrier"),
     rule<carves_too_much>("shared: more than the launch gave"),
     rule<carves_differently>("shared: threads carve differently"),
     rule<static_too_large>("shared: more than 48 KiB static"),
@@ -254,6 +302,9 @@ const row defects[] = {
     rule<atomic_misaligned>("atomic: misaligned"),
     rule<throws_out>("exception leaves the kernel"),
     rule<launches_inside>("kernel launches a kernel"),
+    rule<reads_own_copy>("cp_async: reads its own target before the wait", race | asan),
+    rule<reads_part_of_vector>("global: reads a part of another thread's vector", race),
+    rule<bytes_overlap>("global: threads write the same byte", race),
 };
 const row twins[] = {
     {"block sum", 0, &run_sum<sum_bug::none>},
@@ -264,6 +315,8 @@ const row twins[] = {
     {"ticket", 0, &run_ticket<ticket_bug::none>},
     {"ticket: fence before the barrier", 0, &run_ticket<ticket_bug::fence_before_barrier>},
     {"ticket: reader's fence before the barrier", 0, &run_ticket<ticket_bug::fence_by_reader>},
+    {"ticket: drawn by another thread", 0, &run_ticket<ticket_bug::drawn_by_other>},
+    {"ticket: drawn by another lane", 0, &run_ticket<ticket_bug::drawn_in_warp>},
     {"pipeline", 0, &run_pipeline<pipeline_bug::none>},
     twin<lanes_missing>(),
     twin<caller_not_in_mask>(),
@@ -271,6 +324,8 @@ const row twins[] = {
     twin<kinds_differ>(),
     twin<reads_absent_lane>(),
     twin<waits_crosswise>(),
+    twin<warp_leaves_early>(),
+    twin<lanes_left_early>(),
     twin<carves_too_much>(),
     twin<carves_differently>(),
     twin<static_too_large>(),
@@ -282,6 +337,9 @@ const row twins[] = {
     twin<atomic_misaligned>(),
     twin<throws_out>(),
     twin<launches_inside>(),
+    twin<reads_own_copy>(),
+    twin<reads_part_of_vector>(),
+    twin<bytes_overlap>(),
 };
 
 TEST_CASE("emulator: correct kernels raise no alarm") {
@@ -338,6 +396,8 @@ TEST_CASE("emulator: reports name the thread, the place and the rule") {
          {"deadlock: ", "63 wait in sync_block at planted_bugs.cpp:"},
          true},
         {&run_rule<carves_too_much<true>>, {"carves 400 bytes", "launched with 256"}, true},
+        {&run_rule<lanes_left_early<true>>, {"sync_warp: mask ffffffff names lanes that"}, true},
+        {&run_rule<warp_leaves_early<true>>, {"barrier: "}, true},
         {&run_map<map_bug::misaligned>, {"align: ", "16-byte"}, true},
         {&run_ticket<ticket_bug::no_fence>,
          {"race: read after write in global memory", "block (0,0,0)", "bug_kernels.hpp:"},

@@ -54,8 +54,10 @@ public:
         check(f, p, bytes, true, interned(l) | atomic_mark);
         clocks_.atomic(f, p);
     }
-    void access(const fiber& f, const void* p, std::size_t bytes, bool write, location l) override {
-        check(f, p, bytes, write, interned(l));
+    void access(
+        const fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) override {
+        const std::uint32_t mark = kind == access_kind::read_only ? read_only_mark : 0;
+        check(f, p, bytes, kind == access_kind::store, interned(l) | mark);
     }
     void in_flight(const block& b, const void* p, std::size_t bytes, bool on) override;
     void allocated(const void* p, std::size_t bytes, std::size_t red_zone) override;
@@ -93,6 +95,7 @@ private:
     std::set<std::pair<const char*, std::uint32_t>> noted_;
     std::map<std::pair<const char*, unsigned>, std::uint32_t> location_ids_;
     std::vector<location> locations_;
+    std::pair<location, std::uint32_t> recent_locations_[256] = {};
     int symbolized_ = 0;
 };
 
@@ -251,23 +254,26 @@ void checker::plain(const void* address, std::size_t bytes, bool write, const vo
     const auto* stacks = reinterpret_cast<const unsigned char*>(e.stacks);
     if (e.self == &e.host || (p >= stacks && p < stacks + e.stacks_bytes)) return;
     const fiber& f = *e.self;
-    const auto where =
-        static_cast<std::uint32_t>(static_cast<const char*>(pc) - &__executable_start) &
-        (read_only_mark - 1);
     const bool announced = p >= f.announced && p + bytes <= f.announced + f.announced_bytes;
-    if (!announced && !in_arena(*f.home, p, bytes) && find(p) != nullptr) ++stats().uncounted;
-    const bool read_only = announced && !write && f.announced_kind == access_kind::read_only;
-    check(f, p, bytes, write, where | (read_only ? read_only_mark : 0));
+    if (!announced) {
+        if (!in_arena(*f.home, p, bytes) && find(p) != nullptr) ++stats().uncounted;
+        const auto offset = static_cast<const char*>(pc) - &__executable_start;
+        check(f, p, bytes, write, static_cast<std::uint32_t>(offset) & (read_only_mark - 1));
+    }
     maybe_preempt();
 }
 
 // ---- Words
 
 std::uint32_t checker::interned(location l) {
+    auto& [known, id] =
+        recent_locations_[(reinterpret_cast<std::uintptr_t>(l.file) + l.line) % 256];
+    if (known.file == l.file && known.line == l.line) return id;
     const auto [it, fresh] = location_ids_.emplace(std::pair{l.file, l.line},
                                                    static_cast<std::uint32_t>(locations_.size()));
     if (fresh) locations_.push_back(l);
-    return it->second | location_mark;
+    known = l;
+    return id = it->second | location_mark;
 }
 std::string checker::place_of(std::uint32_t where) {
     where &= ~atomic_mark;

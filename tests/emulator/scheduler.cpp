@@ -315,13 +315,16 @@ static bool acceptable(dim grid, dim block, int max_threads, std::size_t dynamic
     return true;
 }
 static void describe_host_stack() {
+    // Kept: finding out the bounds of the main thread's stack reads /proc/self/maps.
+    static thread_local void* low = nullptr;
+    static thread_local std::size_t bytes = 0;
+    if (low == nullptr) {
+        pthread_attr_t attributes;
+        if (pthread_getattr_np(pthread_self(), &attributes) != 0) std::abort();
+        pthread_attr_getstack(&attributes, &low, &bytes);
+        pthread_attr_destroy(&attributes);
+    }
     engine& e = the();
-    pthread_attr_t attributes;
-    void* low = nullptr;
-    std::size_t bytes = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) std::abort();
-    pthread_attr_getstack(&attributes, &low, &bytes);
-    pthread_attr_destroy(&attributes);
     e.host.stack = static_cast<char*>(low);
     e.host.stack_bytes = bytes;
     e.host.state = fiber_state::running;

@@ -1,6 +1,7 @@
 // Helpers of the emulator's own tests: device arrays, schedules, and a child that may die.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,24 @@ inline std::string errors() {
     std::string all;
     for (const auto& e : emulator::last().errors) all += e + "\n";
     return all;
+}
+
+/// Runs `f` under every schedule.
+template <class F>
+void under_all_schedules(F f) {
+    for (const auto& o : schedules()) {
+        const emulator::scoped_options scope(o);
+        CAPTURE(static_cast<int>(o.schedule));
+        CAPTURE(o.seed);
+        f();
+    }
+}
+/// Launches a correct kernel: no alarm, every block ran.
+template <class K>
+void run(const K& k, simt::dim grid, simt::dim block, std::size_t shared = 0) {
+    simt::launch(k, grid, block, shared);
+    CHECK_MESSAGE(emulator::last().errors.empty(), errors());
+    CHECK(emulator::last().stats.blocks == std::uint64_t(grid.x) * grid.y * grid.z);
 }
 
 /// True when a child that runs `f` comes to its end. A sanitizer that stops it makes this false.
