@@ -33,9 +33,10 @@ struct cutter {
             if (k == kind::leaf || k == kind::index_map) arrays.add(i);
             if (k == kind::scalar || k == kind::extent) scalars.add(i);
             if (!is_source(k)) computed.add(i);
-            if (p.live[i] && forced.has(i)) store(static_cast<short>(i), reason::twice);
         }
         for (int k = 0; k < g.roots; ++k) store(g.root[k], reason::result);
+        for (int i = forced.next(0); i >= 0; i = forced.next(i + 1))
+            store(static_cast<short>(i), reason::twice);
     }
 
     constexpr void cut_all() {

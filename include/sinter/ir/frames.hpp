@@ -37,12 +37,16 @@ inline bool frame_of(
         for (const short c : s.code[i].in)
             if (c >= 0) f.needed[c] = true;
     }
-    for (int i = 0; i < s.size; ++i) {
-        if (!f.needed[i] || s.code[i].h != how::reduce) continue;
-        const array_ref& operand = value[g.n[s.node_of[i]].in[0]];
+    const auto fills_row = [&](const array_ref& a) {
         for (int j = 0; j < max_rank; ++j)
-            if ((s.row_axes >> j & 1) && operand.extent[j] != f.extent[j]) return false;
-    }
+            if ((s.row_axes >> j & 1) && a.extent[j] != f.extent[j]) return false;
+        return true;
+    };
+    for (int i = 0; i < s.size; ++i)
+        if (f.needed[i] && s.code[i].h == how::reduce && !fills_row(value[g.n[s.node_of[i]].in[0]]))
+            return false;
+    const stage_store& to = s.store[store];
+    if (!s.code[to.value].row_constant && !fills_row(value[to.node])) return false;
     if (s.head.core < 0 || !f.needed[s.head.core]) return true;
     const node& core = g.n[s.node_of[s.head.core]];
     f.needed[s.head.core_a] = f.needed[s.head.core_b] = true;
@@ -57,8 +61,8 @@ inline bool frame_of(
 }  // namespace detail
 
 /// The launches of stage `s`, at most one per store, into `out`; gives their number, or -1 when a
-/// reduction's operand is not as long as its row: then the split plan must run. `value` are the
-/// arrays by node with the extents that `infer` found.
+/// reduction's operand or a result is not as long as its row: then the split plan must run. `value`
+/// are the arrays by node with the extents that `infer` found.
 inline int frames_of(const graph_view& g,
                      const stage_view& s,
                      const array_ref* value,

@@ -21,14 +21,17 @@ struct grouper : cutter<Cap> {
         short stores = 0;
     };
     stage_state state[max_stages]{};
+    short reduced_by[Cap]{};  // the stage that computes a reduction, plus one
 
-    /// Gives every stored value a stage. A contraction that two stages would compute is the reason
-    /// to store one more value: its number; -1 when all is done.
+    /// Gives every stored value a stage. A contraction or reduction that two stages would compute
+    /// is the reason to store one more value: its number; -1 when all is done.
     constexpr short group_all() {
         for (short v = 0; v < g.size; ++v) {
             if (!p.live[v] || !p.stored[v]) continue;
             const short s = place(v);
             if (s < 0) return shared_with_other(v);
+            const short r = rules.reduce_once ? reduced_before(v, s) : short{-1};
+            if (r >= 0) return r;
         }
         mark_loaded();
         return -1;
@@ -104,8 +107,7 @@ private:
         if (rules.same_frame && !share_full(t.values, a.values, frame) &&
             !(depends && !along && follows(v, t)))
             return false;
-        // A reduction that dropped its axes coincides with others by position only.
-        if (depends && (t.drop & this->shown(v))) return false;
+        if (rules.store_dropped && broadcasts_dropped(v, t, a.frame)) return false;
         set values = t.values, all = t.all;
         values.add(a.values);
         all.add(a.all);
@@ -137,6 +139,12 @@ private:
             if (near[v].has(j) && g.n[j].ones == g.n[v].ones) return true;
         return false;
     }
+    // A reduction that dropped its axes coincides with others by position only.
+    constexpr bool broadcasts_dropped(short v, const stage_state& t, unsigned char frame) const {
+        for (int j = t.stored.next(0); j >= 0; j = t.stored.next(j + 1))
+            if (near[v].has(j) && (t.drop & frame & g.n[j].ones)) return true;
+        return false;
+    }
     constexpr void mark_loaded() {
         for (short v = 0; v < g.size; ++v) {
             if (!p.live[v] || !p.stored[v]) continue;
@@ -150,8 +158,24 @@ private:
                     p.loaded[j] = true;
             }
         }
+        // What was stored for others that now share its stage stays in registers.
+        for (short v = 0; v < g.size; ++v)
+            if (p.stored[v] && !p.loaded[v] && p.why[v] != reason::result) {
+                p.stored[v] = false;
+                p.stage_of[v] = -1;
+                p.why[v] = reason::none;
+            }
     }
 
+    // A reduction that `v` in stage s and some other stage both compute, or -1.
+    constexpr short reduced_before(short v, short s) {
+        for (short j = v; j >= 0; --j) {  // the last first: it may be all that others need
+            if (g.n[j].k != kind::reduction || !near[v].has(j) || (j != v && p.stored[j])) continue;
+            if (reduced_by[j] > 0 && reduced_by[j] != s + 1) return j;
+            reduced_by[j] = static_cast<short>(s + 1);
+        }
+        return -1;
+    }
     // True when `v` needs contraction c without going through u.
     constexpr bool reaches(short v, short c, short u) const {
         if (v == c) return true;

@@ -67,6 +67,8 @@ struct lowering {
         }
         for (short i = 0; i < g.size; ++i)
             if (need[i] || side[0][i] || side[1][i]) emit(i);
+        if (r.count(how::load) > max_stage_loads || r.count(how::scalar) > max_stage_scalars)
+            throw "Sinter: a stage has too many operands.";
         for (int k = 0; k < r.stores; ++k) r.store[k].value = at[r.store[k].node];
         r.head.passes = 1;
         for (int i = 0; i < r.size; ++i)

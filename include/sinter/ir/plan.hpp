@@ -14,7 +14,7 @@ struct policy {
     bool one_contraction = true, reductions_aside = true, store_reduced = true,
          plain_operands = true, one_row_set = true, store_dropped = true, store_repeated = true,
          store_partial = true, store_wider = true, store_reshaped = true, contract_once = true,
-         capacity = true, in_order = true, same_frame = true;
+         reduce_once = true, capacity = true, in_order = true, same_frame = true;
 };
 
 /// Which values are stored, why, and by which stage; the stages run in order.

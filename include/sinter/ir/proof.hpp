@@ -31,7 +31,7 @@ struct row_lengths {
             if (array) continue;
             if (x.k == kind::reduction) {
                 reductions.add(i);
-                if (!deep && i != top) continue;
+                if (!deep && i != top) continue;  // `top` itself: what it folds
             }
             for (const short c : x.in)
                 if (c >= 0) need[c] = true;
@@ -39,18 +39,21 @@ struct row_lengths {
     }
 };
 
-/// True when in stage `s` every reduction folds a broadcast of the same arrays as the values that
-/// are evaluated beside it: then their rows are equally long whatever the extents are.
+/// True when in stage `s` every reduction folds, and every result of whole rows is, a broadcast of
+/// the same arrays: then their rows are equally long whatever the extents are.
 template <int Cap>
 constexpr bool rows_proven(const graph<Cap>& g, const plan<Cap>& p, int s) {
+    const unsigned char row = p.stage[s].row_axes;
     for (short v = 0; v < g.size; ++v) {
         if (!p.stored[v] || p.stage_of[v] != s) continue;
         row_lengths<Cap> all{g, p, s};
         all.collect(v, true);
-        for (int r = all.reductions.next(0); r >= 0; r = all.reductions.next(r + 1)) {
-            row_lengths<Cap> operand{g, p, s};
-            operand.collect(static_cast<short>(r), false);
-            if (!(operand.by == all.by)) return false;
+        node_set<Cap> full = all.reductions;
+        if ((g.n[v].ones & row) != row) full.add(v);
+        for (int r = full.next(0); r >= 0; r = full.next(r + 1)) {
+            row_lengths<Cap> one{g, p, s};
+            one.collect(static_cast<short>(r), false);
+            if (!(one.by == all.by)) return false;
         }
     }
     return true;

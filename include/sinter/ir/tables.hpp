@@ -70,7 +70,7 @@ enum class reason : unsigned char {
     partial,             // varies along a part of the folded axes
     wider,               // a contraction is broadcast by its reader
     reshaped,            // read in another shape
-    twice,               // a contraction would be computed by two kernels
+    twice,               // two kernels would compute the same contraction or reduction
     capacity,            // the kernel would have too many instructions, arrays or passes
     split,               // the split plan stores every reduction
 };

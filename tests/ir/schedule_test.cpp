@@ -1,0 +1,300 @@
+// The compiler's passes on named programs, checked by the compiler that runs them.
+#include <doctest/doctest.h>
+#include <vector>
+
+#include "ir/programs.hpp"
+#include "sinter/ir/lower.hpp"
+#include "sinter/ir/schedule.hpp"
+#include "sinter/ir/stage_interpreter.hpp"
+
+namespace sinter::test {
+namespace {
+
+// ---- building simplifies
+constexpr bool equal_parts_are_one_node() {
+    graph<16> g;
+    const short x = g.leaf(dtype::f32, 2), y = g.leaf(dtype::f32, 2);
+    return add(g, x, y) == add(g, x, y) && add(g, x, y) != add(g, y, x);
+}
+static_assert(equal_parts_are_one_node());
+
+constexpr bool sums_of_sums_merge() {
+    graph<16> g;
+    const short x = g.leaf(dtype::f32, 3);
+    const short s = sum(g, 2, sum(g, 1, x));
+    return g.n[s].in[0] == x && g.n[s].axes == 3 && sum(g, 1, s) == s;
+}
+static_assert(sums_of_sums_merge());
+
+constexpr bool a_sum_of_a_dropped_sum_keeps_its_rank() {
+    graph<32> g;
+    const short x = g.leaf(dtype::f32, 2);
+    const short s = sum(g, 1, g.drop(sum(g, 1, x), 1));
+    return g.n[s].k == kind::reduction && g.n[s].rank == 1 && g.n[s].ones == 0xff &&
+           g.n[g.n[s].in[0]].k == kind::leaf;
+}
+static_assert(a_sum_of_a_dropped_sum_keeps_its_rank());
+
+constexpr bool views_sink_to_the_leaves() {
+    graph<32> g;
+    const short x = g.leaf(dtype::f32, 2), b = g.leaf(dtype::f32, 1);
+    const short t = g.permute(op1<op::exp>(g, add(g, x, b)), transpose);
+    const node& sum_node = g.n[g.n[t].in[0]];
+    const node &left = g.n[sum_node.in[0]], &right = g.n[sum_node.in[1]];
+    return left.k == kind::leaf && left.view >= 0 && right.k == kind::leaf && right.rank == 2 &&
+           right.ones == 0xfd && g.permute(t, transpose) != t;
+}
+static_assert(views_sink_to_the_leaves());
+
+constexpr bool a_transposed_product_permutes_its_operands() {
+    graph<32> g;
+    const short m = g.matmul(g.leaf(dtype::f32, 2), g.leaf(dtype::f32, 2));
+    const short t = g.permute(m, transpose);
+    return g.n[t].k == kind::contraction && g.n[t].axes == 4 && g.n[g.n[t].in[0]].ones == 0xfa &&
+           g.n[g.n[t].in[1]].ones == 0xf9;
+}
+static_assert(a_transposed_product_permutes_its_operands());
+
+constexpr bool a_sliced_reduction_is_stored() {
+    graph<32> g;
+    const short s = g.slice(sum(g, 1, g.leaf(dtype::f32, 2)), 2);
+    return g.n[s].k == kind::index_map && g.n[g.n[s].in[0]].k == kind::reduction;
+}
+static_assert(a_sliced_reduction_is_stored());
+
+constexpr bool folded_axes_keep_their_order() {
+    graph<32> g;
+    const short x = g.leaf(dtype::f32, 2);
+    const short at = g.reduce(reduction_id<red::argmax>, 3, x);
+    return g.n[g.permute(at, transpose)].in[0] == x;
+}
+static_assert(folded_axes_keep_their_order());
+
+// ---- named programs: how many kernels, and of which kind
+template <int Cap>
+struct expected {
+    graph<Cap> g;
+    plan<Cap> p = schedule(g);
+    constexpr explicit expected(const graph<Cap>& program) : g(program) {}
+    constexpr reason why(int root_or_node) const { return p.why[root_or_node]; }
+    constexpr int passes(int s) const { return lower(g, p, s).head.passes; }
+    constexpr int loads(int s) const { return lower(g, p, s).count(how::load); }
+    constexpr int stored_because(reason r) const {
+        int n = 0;
+        for (int i = 0; i < g.size; ++i) n += p.stored[i] && p.why[i] == r;
+        return n;
+    }
+};
+
+constexpr expected softmax_plan(softmax());
+static_assert(softmax_plan.p.stages == 1 && softmax_plan.p.stage[0].row_axes == 1);
+static_assert(softmax_plan.passes(0) == 3 && softmax_plan.loads(0) == 1);
+static_assert(!may_need_split(softmax_plan.g, softmax_plan.p));
+
+constexpr expected norm_plan(layer_norm());
+static_assert(norm_plan.p.stages == 1 && norm_plan.loads(0) == 3);
+static_assert(may_need_split(norm_plan.g, norm_plan.p));  // scale or shift may be longer than z
+
+constexpr expected mean_plan(mean_of_everything());
+static_assert(mean_plan.p.stages == 1 && mean_plan.passes(0) == 2);
+static_assert(mean_plan.p.stage[0].row_axes == 3);
+
+constexpr expected loss_plan(cross_entropy_mean());
+static_assert(loss_plan.p.stages == 2 && loss_plan.stored_because(reason::other_axes) == 1);
+
+constexpr expected dense_plan(dense_layer());
+static_assert(dense_plan.p.stages == 1 && dense_plan.p.stage[0].core >= 0);
+static_assert(dense_plan.loads(0) == 5);
+
+constexpr expected saved_plan(softmax_with_saved_parts());
+static_assert(saved_plan.p.stages == 1 && lower(saved_plan.g, saved_plan.p, 0).stores == 4);
+static_assert(saved_plan.loads(0) == 1);
+
+constexpr expected dense_softmax_plan(softmax_of_dense());
+static_assert(dense_softmax_plan.p.stages == 2 && dense_softmax_plan.p.stage[0].core >= 0);
+static_assert(dense_softmax_plan.stored_because(reason::reduced) == 1);
+static_assert(dense_softmax_plan.loads(0) == 3);  // the bias stays with the product
+
+constexpr expected log_softmax_plan(log_softmax_of_dense());
+static_assert(log_softmax_plan.p.stages == 2);
+
+constexpr expected gated_plan(gated());
+static_assert(gated_plan.p.stages == 2 &&
+              gated_plan.stored_because(reason::second_contraction) == 1);
+
+constexpr expected attention_plan(attention());
+static_assert(attention_plan.p.stages == 3 && attention_plan.stored_because(reason::operand) == 1);
+
+constexpr expected statistics_plan(row_statistics());
+static_assert(statistics_plan.p.stages == 1 && statistics_plan.loads(0) == 1);
+
+constexpr expected sum_saved_plan(product_and_its_mean());
+static_assert(sum_saved_plan.p.stages == 1 && sum_saved_plan.loads(0) == 1);
+
+// ---- one rule each
+constexpr expected dropped_plan(divided_by_total());
+static_assert(dropped_plan.p.stages == 2 && dropped_plan.stored_because(reason::dropped_axes) == 1);
+constexpr expected repeated_plan(minus_maximum_of_vector());
+static_assert(repeated_plan.p.stages == 2 && repeated_plan.stored_because(reason::repeated) == 1);
+constexpr expected partial_plan(scaled_total());
+static_assert(partial_plan.p.stages == 2 && partial_plan.stored_because(reason::partial) == 1);
+constexpr expected wider_plan(broadcast_product());
+static_assert(wider_plan.p.stages == 2 && wider_plan.stored_because(reason::wider) == 1);
+constexpr expected aside_plan(product_minus_row_maximum());
+static_assert(aside_plan.p.stages == 2 &&
+              aside_plan.stored_because(reason::beside_contraction) == 1);
+constexpr expected reshaped_plan(reshaped_sum());
+static_assert(reshaped_plan.p.stages == 2 && reshaped_plan.stored_because(reason::reshaped) == 1);
+constexpr expected column_plan(column_sum_of_softmax());
+static_assert(column_plan.p.stages == 2 && column_plan.stored_because(reason::other_axes) == 2);
+constexpr expected apart_plan(two_unrelated());
+static_assert(apart_plan.p.stages == 2);
+
+template <int Cap>
+constexpr int stages_without(const graph<Cap>& g, bool policy::*rule) {
+    policy r;
+    r.*rule = false;
+    return schedule(g, r).stages;
+}
+static_assert(stages_without(divided_by_total(), &policy::store_dropped) == 1);
+static_assert(stages_without(minus_maximum_of_vector(), &policy::store_repeated) == 1);
+static_assert(stages_without(scaled_total(), &policy::store_partial) == 1);
+static_assert(stages_without(two_unrelated(), &policy::same_frame) == 1);
+
+constexpr int split_stages() {
+    policy r;
+    r.split = true;
+    return schedule(softmax(), r).stages;
+}
+static_assert(split_stages() == 3);  // maximum; sum; the quotient
+
+// ---- words: what stage_code holds
+constexpr auto lowered_softmax = lower(softmax_plan.g, softmax_plan.p, 0);
+template <int... I>
+constexpr auto as_code(ints<I...>) {
+    return stage_code<functor_types<>,
+                      lowered_softmax.size,
+                      lowered_softmax.stores,
+                      lowered_softmax.head.word(),
+                      lowered_softmax.word(I)...>{};
+}
+using softmax_code = decltype(as_code(make_ints<lowered_softmax.words()>{}));
+constexpr bool code_is_the_list() {
+    for (int i = 0; i < lowered_softmax.size; ++i) {
+        const instr a = softmax_code::at(i), b = lowered_softmax.code[i];
+        if (a.word() != b.word() || a.value != b.value) return false;
+    }
+    return softmax_code::stored(0) == lowered_softmax.store[0].value &&
+           softmax_code::head().passes == 3 && loads_of<softmax_code>().count == 1;
+}
+static_assert(code_is_the_list());
+
+// ---- capacity
+constexpr auto long_chain_plan = schedule(long_chain<250>());
+static_assert(long_chain_plan.stages == 1);
+constexpr auto many_leaves = sum_of_leaves<40>();
+constexpr auto many_leaves_plan = schedule(many_leaves);
+static_assert(many_leaves_plan.stages == 2);
+constexpr auto deep = nested_reductions<7>();
+constexpr auto deep_plan = schedule(deep);
+static_assert(deep_plan.stages == 2);
+
+/// Runs a program whose leaves are float with the given extents, by axis from the right.
+struct run_of {
+    bool fits = false;
+    int stages = 0;
+    run_counts counts{};
+
+    template <int Cap>
+    run_of(const graph<Cap>& g, policy rules, const std::vector<std::vector<int64>>& extents) {
+        const auto p = schedule(g, rules);
+        stages = p.stages;
+        std::vector<array_ref> leaf, value(static_cast<std::size_t>(g.size)), out;
+        std::vector<float> memory(1000, 1.0F);
+        for (const auto& e : extents) {
+            array_ref a;
+            for (std::size_t j = 0; j < e.size(); ++j) a.extent[j] = e[j];
+            make_row_major(a);
+            a.data = memory.data();
+            leaf.push_back(a);
+        }
+        bound_program b{view_of_graph(g)};
+        infer(b.g, leaf.data(), nullptr, nullptr, value.data());
+        std::vector<std::vector<float>> results;
+        for (int k = 0; k < g.roots; ++k) {
+            out.push_back(value[static_cast<std::size_t>(g.root[k])]);
+            make_row_major(out.back());
+            results.emplace_back(static_cast<std::size_t>(elements_of(out.back()) + 1));
+            out.back().data = results.back().data();
+        }
+        b.value = value.data();
+        b.out = out.data();
+        std::vector<typename lowering<Cap>::result> lowered;
+        for (int s = 0; s < p.stages; ++s) lowered.push_back(lower(g, p, s));
+        std::vector<stage_view> views;
+        for (const auto& l : lowered) views.push_back(view_of_stage(l));
+        fits = run_stages(b, views.data(), p.stages, &counts);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("rules that only run time can judge") {
+    struct row {
+        const char* name;
+        program g;
+        bool policy::*rule;
+        std::vector<std::vector<int64>> extents;
+    };
+    const row rows[] = {
+        {"dropped axes", divided_by_total(), &policy::store_dropped, {{3, 2}, {2, 4}}},
+        {"partial rows", scaled_total(), &policy::store_partial, {{3, 2}, {3}}},
+    };
+    for (const row& r : rows) {
+        CAPTURE(r.name);
+        policy off;
+        off.*r.rule = false;
+        CHECK(run_of(r.g, {}, r.extents).fits);
+        CHECK_FALSE(run_of(r.g, off, r.extents).fits);
+    }
+    // Values that share nothing would run twice, each time for one of them.
+    policy off;
+    off.same_frame = false;
+    const run_of apart(two_unrelated(), {}, {{3, 2}, {4}}),
+        together(two_unrelated(), off, {{3, 2}, {4}});
+    CHECK(apart.counts.launches == apart.stages);
+    CHECK(together.counts.launches == 2 * together.stages);
+}
+
+TEST_CASE("every element of every array is read once") {
+    const auto loads = [](const program& g, const std::vector<std::vector<int64>>& extents) {
+        return run_of(g, {}, extents).counts.loads;
+    };
+    CHECK(loads(mean_of_everything(), {{5, 3}, {5, 3}}) == 30);
+    CHECK(loads(softmax(), {{5, 3}}) == 3 * 15);  // one per pass: the row is kept on chip
+    CHECK(loads(row_statistics(), {{5, 3}}) == 15);
+}
+
+TEST_CASE("the scheduler runs at run time as it does in the compiler") {
+    const auto g = dense_layer();
+    const auto p = schedule(g);
+    REQUIRE(p.stages == dense_plan.p.stages);
+    for (int i = 0; i < g.size; ++i) CHECK(p.stored[i] == dense_plan.p.stored[i]);
+    const auto a = lower(g, p, 0), b = lower(dense_plan.g, dense_plan.p, 0);
+    REQUIRE(a.words() == b.words());
+    for (int i = 0; i < a.words(); ++i) CHECK(a.word(i) == b.word(i));
+}
+
+TEST_CASE("without its capacity a stage is refused") {
+    policy r;
+    r.capacity = false;
+    CHECK_THROWS(lower(many_leaves, schedule(many_leaves, r), 0));
+    CHECK_THROWS(lower(deep, schedule(deep, r), 0));
+    const auto chain = long_chain<300>();
+    CHECK_THROWS(lower(chain, schedule(chain, r), 0));
+    const auto p = schedule(chain);
+    CHECK(p.stages == 2);
+    for (int s = 0; s < p.stages; ++s) CHECK(lower(chain, p, s).size <= max_stage_instrs);
+}
+
+}  // namespace sinter::test
