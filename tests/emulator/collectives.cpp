@@ -238,7 +238,7 @@ void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store
     if (reinterpret_cast<std::uintptr_t>(p) % alignment != 0)
         fail("align: " + thread_name(f) +
              printed(" accesses %p, not %u-byte aligned, at ", p, alignment) + place(l) + ".");
-    announce(f, p, bytes, store ? access_kind::store : access_kind::coherent, l);
+    announce(f, p, bytes, store ? access_kind::store : access_kind::ordinary, l);
     if (bytes > 16) return;  // several instructions: not counted
     warp_state& w = b.warps[f.info.warp];
     const auto offset = static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - b.arena);

@@ -157,7 +157,7 @@ void touch(const void* p, std::size_t bytes, bool write, location l) {
                                 bytes);
     }
     if (race != nullptr)
-        race->access(*the().self, p, bytes, write ? access_kind::store : access_kind::coherent, l);
+        race->access(*the().self, p, bytes, write ? access_kind::store : access_kind::ordinary, l);
 }
 
 // ---- Atomics and the fence

@@ -230,6 +230,22 @@ struct reads_part_of_vector {
     }
 };
 template <bool Bug>
+struct reads_back {
+    void operator()(float* y, float* s) const {
+        const unsigned t = simt::tid().x;
+        simt::store<1>(y + t, simt::vec<float, 1>{{2}});
+        s[t] = Bug ? simt::load<1>(y + t)[0] : simt::load_own<1>(y + t)[0];
+    }
+};
+template <bool Bug>
+struct reads_what_others_write {
+    void operator()(float* y, float* s) const {
+        const unsigned t = simt::tid().x;
+        s[t] = simt::load_own<1>(y + (Bug ? t ^ 33U : t))[0];
+        simt::store<1>(y + t, simt::vec<float, 1>{{2}});
+    }
+};
+template <bool Bug>
 struct bytes_overlap {
     void operator()(float* y, float*) const {
         const unsigned t = simt::tid().x;
@@ -304,6 +320,8 @@ const row defects[] = {
     rule<launches_inside>("kernel launches a kernel"),
     rule<reads_own_copy>("cp_async: reads its own target before the wait", race | asan),
     rule<reads_part_of_vector>("global: reads a part of another thread's vector", race),
+    rule<reads_back>("global: a thread's read-only load of its own result", race),
+    rule<reads_what_others_write>("global: in place, but another thread's element", race),
     rule<bytes_overlap>("global: threads write the same byte", race),
 };
 const row twins[] = {
@@ -339,6 +357,8 @@ const row twins[] = {
     twin<launches_inside>(),
     twin<reads_own_copy>(),
     twin<reads_part_of_vector>(),
+    twin<reads_back>(),
+    twin<reads_what_others_write>(),
     twin<bytes_overlap>(),
 };
 

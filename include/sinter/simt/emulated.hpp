@@ -86,12 +86,14 @@ inline vec<T, N> load(const T* p, location l = location::here()) {
 }
 template <int N, class T>
 inline vec<T, N> load_own(const T* p, location l = location::here()) {
-    return load<N>(p, l);
+    emulator::global_access(
+        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::ordinary, l);
+    return *reinterpret_cast<const vec<T, N>*>(p);
 }
 template <int N, class T>
 inline vec<T, N> load_coherent(const T* p, location l = location::here()) {
     emulator::global_access(
-        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::coherent, l);
+        p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::ordinary, l);
     return *reinterpret_cast<const vec<T, N>*>(p);
 }
 template <int N, class T>

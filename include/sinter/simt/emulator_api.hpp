@@ -140,7 +140,8 @@ bool checks_addresses();
 
 // ---- What simt/emulated.hpp calls on behalf of kernels.
 enum class shuffle_mode { index, down, exclusive_or };
-enum class access_kind { read_only, coherent, store };
+// read_only: nothing that the kernel writes; ordinary: load_own and load_coherent.
+enum class access_kind { read_only, ordinary, store };
 void sync_block(location l);
 bool sync_block_or(bool predicate, location l);
 void sync_warp(unsigned mask, location l);
