@@ -22,6 +22,17 @@ struct chain {
     }
 };
 
+// x * s + y
+template <dtype D>
+struct saxpy {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), y = b.load(D);
+        b.store(b.op<op::add>(b.op<op::mul>(x, b.scalar(D)), y));
+        return b;
+    }
+};
+
 // double(x) + float(y) * constant, for operands of unequal width.
 struct mixed {
     static constexpr builder make() {
@@ -157,6 +168,15 @@ struct running {
         b.store(b.op<op::add>(b.op<op::add>(x, e), b.load(dtype::f32)));
         b.store(b.op<op::add>(sum, r));
         b.store(r);
+        return b;
+    }
+};
+
+// As `running`; the sum plus r goes to every element as well.
+struct spread_sum {
+    static constexpr builder make() {
+        builder b = running::make();
+        b.stored[3] = b.stored[2];
         return b;
     }
 };

@@ -56,3 +56,13 @@ using backend = emulator_backend;
 using backend = host_backend;
 #endif
 }  // namespace sinter
+
+// Before a loop of a kernel. SINTER_UNROLLED: its arrays are registers, so every index has to be a
+// constant. SINTER_ROLLED: one copy of its body is enough (nvcc likes to repeat loops four times).
+#if SINTER_NVCC
+#define SINTER_UNROLLED _Pragma("unroll")
+#define SINTER_ROLLED _Pragma("unroll 1")
+#else
+#define SINTER_UNROLLED
+#define SINTER_ROLLED
+#endif

@@ -94,6 +94,7 @@ SINTER_DEVICE void move(offsets<C>& o, const args<C>& a, int axis, int64 c) {
 /// Divides in 32 bits where both fit: a division in 64 bits costs four times as much.
 template <class C>
 SINTER_DEVICE void locate(offsets<C>& o, const args<C>& a, int first, int end, int64 index) {
+    SINTER_ROLLED
     for (int d = end - 1; d > first; --d) {
         const int64 extent = a.extent[d];
         int64 quotient;

@@ -2,8 +2,6 @@
 // Plain code, read by every compiler; it launches nothing itself.
 #pragma once
 
-#include <algorithm>
-
 #include "sinter/kernel/map.hpp"
 #include "sinter/kernel/matmul.hpp"
 #include "sinter/kernel/reduce.hpp"
@@ -84,6 +82,8 @@ struct launch_plan : launch_shape {
 
 namespace detail {
 
+constexpr int64 smaller(int64 a, int64 b) { return a < b ? a : b; }
+constexpr int64 larger(int64 a, int64 b) { return a > b ? a : b; }
 inline int64 divide_up(int64 a, int64 b) { return (a + b - 1) / b; }
 inline int64 power_of_two_from(int64 n, int64 limit) {
     int64 p = 1;
@@ -160,10 +160,10 @@ void plan_map(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_li
     p.kernel.row_varies = detail::row_constants_vary<C>(b);
     const int64 items = p.kernel.contiguous ? detail::divide_up(b.rows, map_width<C>()) : b.rows;
     const int64 threads =
-        std::min<int64>(detail::power_of_two_from(items, 1 << 20), tuning::map_threads);
-    p.block.x = static_cast<unsigned>(std::max<int64>(threads, simt::warp_size));
+        detail::smaller(detail::power_of_two_from(items, 1 << 20), tuning::map_threads);
+    p.block.x = static_cast<unsigned>(detail::larger(threads, simt::warp_size));
     p.grid.x = static_cast<unsigned>(
-        std::min<int64>(detail::divide_up(items, p.block.x),
+        detail::smaller(detail::divide_up(items, p.block.x),
                         static_cast<int64>(d.sm_count) * tuning::map_blocks_per_sm));
 }
 
@@ -171,7 +171,7 @@ void plan_map(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_li
 inline unsigned row_block(int64 row_length) {
     const int64 wanted = detail::divide_up(row_length, tuning::row_elements_per_thread);
     return static_cast<unsigned>(
-        detail::power_of_two_from(std::max<int64>(wanted, simt::warp_size), tuning::row_threads));
+        detail::power_of_two_from(detail::larger(wanted, simt::warp_size), tuning::row_threads));
 }
 /// Bytes of shared memory that row buffers of stage C may take on a device, for rows of this
 /// length.
@@ -180,8 +180,8 @@ int64 row_buffer_room(int64 row_length, const device_limits& d) {
     const int64 states = row_state_bytes<C>(row_block(row_length) / simt::warp_size);
     // 1 KiB of each block is CUDA's own.
     const int64 share = d.shared_per_sm / tuning::row_blocks_resident - 1024;
-    const int64 room = std::min<int64>(d.shared_per_block, std::max<int64>(share, 0));
-    return std::max<int64>(room - (states + 15) / 16 * 16, 0);
+    const int64 room = detail::smaller(d.shared_per_block, detail::larger(share, 0));
+    return detail::larger(room - (states + 15) / 16 * 16, 0);
 }
 
 template <class C, class Sync>
@@ -189,7 +189,7 @@ void plan_row(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_li
     auto& k = p.kernel;
     p.block.x = row_block(b.row_length);
     p.grid.x = static_cast<unsigned>(
-        std::min<int64>(b.rows, static_cast<int64>(d.sm_count) * tuning::row_blocks_per_sm));
+        detail::smaller(b.rows, static_cast<int64>(d.sm_count) * tuning::row_blocks_per_sm));
     // Buffers lie one after another in the order of their numbers.
     int64 bytes = 0;
     for (int number = 0; number < b.buffers; ++number) {
@@ -236,21 +236,21 @@ void plan_reduce(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
     const int64 wanted = static_cast<int64>(d.sm_count) * tuning::reduce_blocks_per_sm;
     int64 splits = 1;
     if (k.tiles < wanted && k.tiles <= tuning::reduce_tiles_split) {
-        splits = std::min({detail::divide_up(wanted, k.tiles),
-                           b.row_length / (depth * tuning::reduce_elements_per_thread),
-                           static_cast<int64>(tuning::reduce_splits)});
-        splits = std::max<int64>(splits, 1);
+        splits = detail::smaller(detail::divide_up(wanted, k.tiles), tuning::reduce_splits);
+        splits =
+            detail::smaller(splits, b.row_length / (depth * tuning::reduce_elements_per_thread));
+        splits = detail::larger(splits, 1);
     }
-    k.chunk =
-        std::max<int64>(detail::divide_up(detail::divide_up(b.row_length, splits), depth), 1) *
-        depth;
-    splits = std::max<int64>(detail::divide_up(b.row_length, k.chunk), 1);
+    k.chunk = detail::larger(detail::divide_up(detail::divide_up(b.row_length, splits), depth), 1) *
+              depth;
+    splits = detail::larger(detail::divide_up(b.row_length, k.chunk), 1);
     k.once = detail::stored_once<C>(b);
     k.spread = false;
     for (int j = 0; j < C::stores; ++j)
         k.spread |= b.store[j].data && store_is_per_row<C>(j) && !(k.once >> j & 1);
     p.block.x = static_cast<unsigned>(columns * depth);
-    p.grid.x = static_cast<unsigned>(splits > 1 ? k.tiles : std::min<int64>(k.tiles, 0x7fffffff));
+    const int64 most = static_cast<int64>(d.sm_count) * tuning::reduce_most_blocks_per_sm;
+    p.grid.x = static_cast<unsigned>(splits > 1 ? k.tiles : detail::smaller(k.tiles, most));
     p.grid.y = static_cast<unsigned>(splits);
     p.shared_bytes = p.block.x * static_cast<unsigned>(sizeof(states));
     if (splits > 1) {

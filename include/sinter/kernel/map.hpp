@@ -149,12 +149,14 @@ SINTER_DEVICE void map<C>::operator()() const {
     int64 done = 0;
     if (contiguous) {
         const int64 vectors = a.rows / width;
+        SINTER_ROLLED
         for (int64 i = thread; i < vectors; i += threads) {
             map_step<C> step{a, row, i * width, {}, {}};
             step.run();
         }
         done = vectors * width;
     }
+    SINTER_ROLLED
     for (int64 i = done + thread; i < a.rows; i += threads) {
         offsets<C> o = no_offsets<C>();
         locate(o, a, 0, a.outer_rank, i);

@@ -69,6 +69,7 @@ struct tile_work {
         const args<C>& a = p.a;
         const int64 first = W == ir::side_a ? first_m : first_n;
         const int64 extent = a.extent[W == ir::side_a ? 0 : 1];
+        SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;
             place<W>(u, outer, k);
@@ -83,6 +84,7 @@ struct tile_work {
     template <int W>
     SINTER_DEVICE void put(int set) {
         T* tile = memory + (2 * set + (W - ir::side_a)) * tile_size;
+        SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;
             place<W>(u, outer, k);
@@ -97,15 +99,21 @@ struct tile_work {
         for (int k = 0; k < tuning::tile_k; ++k) {
             const auto x = simt::load_shared<4>(a + k * pitch);
             const auto y = simt::load_shared<4>(b + k * pitch);
-            for (int i = 0; i < tuning::thread_m; ++i)
+            SINTER_UNROLLED
+            for (int i = 0; i < tuning::thread_m; ++i) {
+                SINTER_UNROLLED
                 for (int j = 0; j < tuning::thread_n; ++j)
                     sum[i][j] = ir::op::add::value(sum[i][j], ir::op::mul::value(x[i], y[j]));
+            }
         }
     }
     SINTER_DEVICE void run() {
         const args<C>& a = p.a;
-        for (int i = 0; i < tuning::thread_m; ++i)
+        SINTER_UNROLLED
+        for (int i = 0; i < tuning::thread_m; ++i) {
+            SINTER_UNROLLED
             for (int j = 0; j < tuning::thread_n; ++j) sum[i][j] = T(0);
+        }
         if (a.row_length > 0) {
             fetch<ir::side_a>(0);
             fetch<ir::side_b>(0);
@@ -114,6 +122,7 @@ struct tile_work {
             Sync::template block<0>();
         }
         int set = 0;
+        SINTER_ROLLED
         for (int64 k = 0; k < a.row_length; k += tuning::tile_k) {
             const bool more = k + tuning::tile_k < a.row_length;
             if (more) {
@@ -133,6 +142,7 @@ struct tile_work {
     SINTER_DEVICE void finish() {
         const args<C>& a = p.a;
         const int t = static_cast<int>(simt::tid().x);
+        SINTER_UNROLLED
         for (int i = 0; i < tuning::thread_m; ++i) {
             T* at = memory + (t / 16 * tuning::thread_m + i) * tuning::tile_n +
                     t % 16 * tuning::thread_n;
@@ -140,6 +150,7 @@ struct tile_work {
                                   simt::vec<T, 4>{{sum[i][0], sum[i][1], sum[i][2], sum[i][3]}});
         }
         Sync::template block<2>();
+        SINTER_ROLLED
         for (int e = t; e < tuning::tile_m * tuning::tile_n; e += tuning::tile_threads) {
             const int64 i = first_m + e / tuning::tile_n, j = first_n + e % tuning::tile_n;
             if (i < a.extent[0] && j < a.extent[1])

@@ -34,7 +34,7 @@ struct mma_work {
     ir::registers<C> row;
     int64 first_m, first_n;
     simt::vec<uint32, 4> next[2][per_thread];
-    float sum[frags_m][frags_n][4];
+    float sum[frags_m * frags_n][4];
 
     SINTER_DEVICE mma_work(const matmul_args<C>& parameters, uint32* shared)
         : p(parameters), memory(shared) {}
@@ -76,6 +76,7 @@ struct mma_work {
             }
         }
         simt::vec<uint32, 4> r;
+        SINTER_UNROLLED
         for (int e = 0; e < chunk / 2; ++e) {
             r[e] = simt::pack(element<W>(outer, k + 2 * e), element<W>(outer, k + 2 * e + 1));
         }
@@ -83,6 +84,7 @@ struct mma_work {
     }
     template <int W>
     SINTER_DEVICE void fetch(int64 first_k) {
+        SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int r, c;
             place<W>(u, r, c);
@@ -92,6 +94,7 @@ struct mma_work {
     }
     template <int W>
     SINTER_DEVICE void put(int set) {
+        SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int r, c;
             place<W>(u, r, c);
@@ -102,26 +105,29 @@ struct mma_work {
         const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
         const int m = w / warps_n * tuning::mma_warp_m, n = w % warps_n * tuning::mma_warp_n;
         const uint32 *a = tile(set, 0), *b = tile(set, 1);
+        SINTER_UNROLLED
         for (int k = 0; k < chunks; k += 2) {
             uint32 x[frags_m][4], y[frags_n / 2][4];
+            SINTER_UNROLLED
             for (int i = 0; i < frags_m; ++i)
                 simt::ldmatrix_x4(x[i], a + word(m + i * 16 + lane % 16, k + lane / 16));
+            SINTER_UNROLLED
             for (int j = 0; j < frags_n / 2; ++j) {
                 const int r = n + j * 16 + lane % 8 + lane / 16 * 8;
                 simt::ldmatrix_x4(y[j], b + word(r, k + lane / 8 % 2));
             }
-            for (int i = 0; i < frags_m; ++i)
-                for (int j = 0; j < frags_n; ++j) {
-                    const uint32 right[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
-                    simt::mma_bf16_16816(sum[i][j], x[i], right);
-                }
+            SINTER_UNROLLED
+            for (int f = 0; f < frags_m * frags_n; ++f) {
+                const int i = f / frags_n, j = f % frags_n;
+                const uint32 right[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
+                simt::mma_bf16_16816(sum[f], x[i], right);
+            }
         }
     }
     SINTER_DEVICE void run() {
         const args<C>& a = p.a;
-        for (int i = 0; i < frags_m; ++i)
-            for (int j = 0; j < frags_n; ++j)
-                for (int e = 0; e < 4; ++e) sum[i][j][e] = 0;
+        SINTER_UNROLLED
+        for (int f = 0; f < 4 * frags_m * frags_n; ++f) sum[f / 4][f % 4] = 0;
         if (a.row_length > 0) {
             fetch<ir::side_a>(0);
             fetch<ir::side_b>(0);
@@ -130,6 +136,7 @@ struct mma_work {
             Sync::template block<0>();
         }
         int set = 0;
+        SINTER_ROLLED
         for (int64 k = 0; k < a.row_length; k += tuning::mma_k) {
             const bool more = k + tuning::mma_k < a.row_length;
             if (more) {
@@ -144,6 +151,7 @@ struct mma_work {
             }
             Sync::template block<1>();
         }
+        SINTER_ROLLED
         for (int half = 0; half < tuning::mma_m / tuning::mma_warp_m; ++half) {
             if (half > 0) Sync::template block<3>();
             finish(half);
@@ -153,17 +161,19 @@ struct mma_work {
         float* products = reinterpret_cast<float*>(memory);
         const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
         if (w / warps_n == half) {
-            for (int i = 0; i < frags_m; ++i)
-                for (int j = 0; j < frags_n; ++j) {
-                    float* at = products + (i * 16 + lane / 4) * pitch +
-                                w % warps_n * tuning::mma_warp_n + j * 8 + lane % 4 * 2;
-                    const float* s = sum[i][j];
-                    simt::store_shared<2>(at, simt::vec<float, 2>{{s[0], s[1]}});
-                    simt::store_shared<2>(at + 8 * pitch, simt::vec<float, 2>{{s[2], s[3]}});
-                }
+            SINTER_UNROLLED
+            for (int f = 0; f < frags_m * frags_n; ++f) {
+                const int i = f / frags_n, j = f % frags_n;
+                float* at = products + (i * 16 + lane / 4) * pitch +
+                            w % warps_n * tuning::mma_warp_n + j * 8 + lane % 4 * 2;
+                const float* s = sum[f];
+                simt::store_shared<2>(at, simt::vec<float, 2>{{s[0], s[1]}});
+                simt::store_shared<2>(at + 8 * pitch, simt::vec<float, 2>{{s[2], s[3]}});
+            }
         }
         Sync::template block<2>();
         const int64 top = first_m + half * tuning::mma_warp_m;
+        SINTER_ROLLED
         for (int e = static_cast<int>(simt::tid().x); e < tuning::mma_warp_m * tuning::mma_n;
              e += tuning::mma_threads) {
             const int r = e / tuning::mma_n, c = e % tuning::mma_n;

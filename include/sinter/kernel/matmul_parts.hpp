@@ -69,10 +69,10 @@ SINTER_DEVICE auto side_element(const args<C>& a,
     return ir::pass<C, W>::template get<side_value<C, W>()>(v, row);
 }
 
-/// Takes the product at (i, j) through the epilogue and stores the results.
-template <class C>
+/// Takes the product at (i, j), a product_t<C>, through the epilogue and stores the results.
+template <class C, class T>
 SINTER_DEVICE void finish_product(
-    const matmul_args<C>& p, ir::registers<C>& row, product_t<C> product, int64 i, int64 j) {
+    const matmul_args<C>& p, ir::registers<C>& row, T product, int64 i, int64 j) {
     const args<C>& a = p.a;
     offsets<C> o = no_offsets<C>();
     move(o, a, 0, i);

@@ -103,6 +103,7 @@ struct reduce_work {
     SINTER_DEVICE void join(states& s) {
         const unsigned t = simt::tid().x;
         all[t] = s;
+        SINTER_ROLLED
         for (unsigned half = k.depth / 2; half > 0; half /= 2) {
             Sync::template block<0>();
             if (y < half) {
@@ -119,6 +120,7 @@ struct reduce_work {
     }
     SINTER_DEVICE void merge_partials(int64 output, states& s) const {
         constexpr int words = sizeof(states) / sizeof(uint64);
+        SINTER_ROLLED
         for (unsigned part = y; part < simt::gdim().y; part += k.depth) {
             const states* p = k.partials + (part * k.a.rows + output);
             auto next =
@@ -128,15 +130,15 @@ struct reduce_work {
     }
     // True in the last block of this tile, which then sees the states of all others.
     SINTER_DEVICE bool arrives_last(int64 tile) const {
-        bool& last = simt::shared<bool, reduce_work>();
+        unsigned& last = simt::shared<unsigned, reduce_work>();
         Sync::template block<2>();
         if (simt::tid().x == 0) {
             Sync::template fence<0>();
             const unsigned others = simt::gdim().y - 1;
-            last = simt::atomic_inc(k.counters + tile, others) == others;
+            last = simt::atomic_inc(k.counters + tile, others) == others ? 1U : 0U;
         }
         Sync::template block<3>();
-        if (!last) return false;
+        if (last == 0) return false;
         Sync::template fence<1>();
         return true;
     }
@@ -146,6 +148,7 @@ struct reduce_work {
         take_row_values<C, last_pass, reading::own>(row, a, base);
         if (y == 0) store_values<C, last_pass, which::per_row>(row, row, a, base, ~k.once);
         if (!k.spread) return;
+        SINTER_ROLLED
         for (int64 i = y; i < a.row_length; i += k.depth)
             store_values<C, last_pass, which::per_row>(row, row, a, element_at(i), k.once);
     }
@@ -185,6 +188,7 @@ SINTER_DEVICE void reduce<C, Sync>::operator()() const {
     simt::carver cut;
     reduce_work<C, Sync> work(*this, cut.take<states>(simt::bdim().x));
     take_scalars(work.row, a);
+    SINTER_ROLLED
     for (int64 tile = simt::bid().x; tile < tiles; tile += simt::gdim().x) {
         if (tile != simt::bid().x) Sync::template block<1>();  // `all` is still being read
         work.run(tile);

@@ -115,6 +115,7 @@ struct row_work {
         if (simt::lane() == 0) all[simt::warp()] = s;
         Sync::template block<0>();
         s = all[0];
+        SINTER_ROLLED
         for (unsigned w = 1; w < warps; ++w) {
             set next = all[w];
             s.merge(next);
@@ -182,6 +183,7 @@ SINTER_DEVICE void row<C, Sync>::operator()() const {
     if (buffer_bytes > 0) buffers = cut.take<unsigned char>(buffer_bytes);
     row_work<C, Sync> work(*this, states, buffers);
     take_scalars(work.values, a);
+    SINTER_ROLLED
     for (int64 r = simt::bid().x; r < a.rows; r += simt::gdim().x) {
         work.base = no_offsets<C>();
         locate(work.base, a, 0, a.outer_rank, r);

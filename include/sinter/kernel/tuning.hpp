@@ -33,6 +33,8 @@ inline constexpr int reduce_threads = 256;
 inline constexpr int reduce_columns = 32;
 // Enough blocks that every SM has several to choose from, and an uneven end costs little.
 inline constexpr int reduce_blocks_per_sm = 4;
+// No more blocks than this; they stride over the tiles of outputs.
+inline constexpr int reduce_most_blocks_per_sm = 32;
 // A block that is split off folds at least this many elements per thread: less is cheaper than the
 // second tree over the partial states.
 inline constexpr int reduce_elements_per_thread = 16;

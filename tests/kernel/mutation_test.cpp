@@ -1,0 +1,164 @@
+// Each barrier, fence and shuffle of the kernels is taken away in turn: the checks of the other
+// tests must notice. The race flavour notices all of them; wrong values or a stuck block show most
+// of them in every flavour.
+#include <algorithm>
+
+#include "kernel/stages.hpp"
+#include "kernel/support.hpp"
+
+namespace kernel_test {
+namespace {
+
+enum class site { none, block, fence, shuffle };
+
+// The real calls but for one.
+template <site Kind, int Number>
+struct without {
+    template <int Site>
+    static void block() {
+        if constexpr (Kind != site::block || Site != Number) simt::sync_block();
+    }
+    template <int Site>
+    static void fence() {
+        if constexpr (Kind != site::fence || Site != Number) simt::fence();
+    }
+    template <int Site, class T>
+    static T shfl_down(T v, int delta) {
+        if constexpr (Kind == site::shuffle && Site == Number) {
+            return v;
+        } else {
+            return simt::shfl_down(v, delta);
+        }
+    }
+};
+
+// Each returns true when the run was clean and its result right.
+template <class Sync>
+bool row_runs() {
+    const int64 rows = 7, n = 150;
+    array<float> z(rows * n), out(rows * n);
+    fill_samples(z, 1);
+    binding b({rows}, {n});
+    b.load(z.data(), {n, 1}).store(out.data(), {n, 1});
+    // Two blocks, so that each has several rows one after another.
+    auto plan = kernel::plan_launch<stage<softmax<dtype::f32>>, Sync>(b.stage(), small_device);
+    plan.grid.x = 2;
+    bool right = simt::launch(plan.kernel, plan.grid, plan.block, plan.shared_bytes).errors.empty();
+    for (int64 i = 0; i < rows; ++i) {
+        double sum = 0;
+        for (int64 j = 0; j < n; ++j) sum += std::exp(static_cast<double>(z[i * n + j]));
+        for (int64 j = 0; j < n; ++j)
+            right &= close(out[i * n + j], std::exp(static_cast<double>(z[i * n + j])) / sum, 16);
+    }
+    return right;
+}
+
+template <class Sync>
+bool sums_run(int64 rows, int64 length, bool columns, const kernel::device_limits& d) {
+    const int64 outer = columns ? 1 : length, inner = columns ? rows : 1;
+    array<float> x(rows * length), r(rows), z(length), sum(rows), spread(rows * length);
+    fill_samples(x, 1);
+    fill_samples(r, 2);
+    binding b({rows}, {length});
+    b.load(x.data(), {outer, inner}).load(r.data(), {1, 0}).load(z.data(), {0, 1});
+    b.store<float>(nullptr, {outer, inner}).store<float>(nullptr, {outer, inner});
+    b.store(sum.data(), {1, 0}).store(spread.data(), {outer, inner});
+    bool right = try_run<stage<spread_sum>, Sync>(b.stage(), d).errors.empty();
+    for (int64 i = 0; i < rows; ++i) {
+        double s = r[i];
+        for (int64 j = 0; j < length; ++j)
+            s += static_cast<double>(x[i * outer + j * inner]) * r[i];
+        right &= close(sum[i], s, 256);
+        for (int64 j = 0; j < length; ++j) right &= close(spread[i * outer + j * inner], s, 256);
+    }
+    return right;
+}
+constexpr kernel::device_limits wide_device{16, 48 * 1024, 100 * 1024};
+constexpr kernel::device_limits narrow_device{1, 48 * 1024, 100 * 1024};
+template <class Sync>
+bool reduce_runs() {
+    return sums_run<Sync>(32 * 40, 8, true, narrow_device) &&
+           sums_run<Sync>(3, 9000, false, wide_device) &&
+           sums_run<Sync>(8, 5000, true, wide_device);
+}
+
+template <class Sync, class T>
+bool product_runs(int64 m, int64 n, int64 k) {
+    array<T> a(m * k), b(k * n), c(m * n);
+    fill_samples(a, 1);
+    fill_samples(b, 2);
+    binding s({m, n}, {k});
+    s.load(a.data(), {k, 0, 1}).load(b.data(), {0, 1, n}).store(c.data(), {n, 1, 0});
+    bool right = try_run<stage<plain<sinter::dtype_v<T>>>, Sync>(s.stage()).errors.empty();
+    for (int64 i = 0; i < m; ++i)
+        for (int64 j = 0; j < n; ++j) {
+            double sum = 0;
+            for (int64 q = 0; q < k; ++q)
+                sum += static_cast<double>(a[i * k + q]) * static_cast<double>(b[q * n + j]);
+            right &= close(c[i * n + j], sum, 64);
+        }
+    return right;
+}
+template <class Sync>
+bool matmul_runs() {
+    return product_runs<Sync, float>(64, 50, 70);
+}
+template <class Sync>
+bool mma_runs() {
+    return product_runs<Sync, bfloat16>(128, 100, 100);
+}
+
+struct mutant {
+    const char* name;
+    bool (*runs)();
+    bool by_value;  // shows without the race checker
+};
+constexpr mutant mutants[] = {
+    {"row: barrier 0", row_runs<without<site::block, 0>>, true},
+    {"row: shuffle 0", row_runs<without<site::shuffle, 0>>, true},
+    {"reduce: barrier 0", reduce_runs<without<site::block, 0>>, true},
+    {"reduce: barrier 1", reduce_runs<without<site::block, 1>>, true},
+    {"reduce: barrier 2", reduce_runs<without<site::block, 2>>, false},
+    {"reduce: barrier 3", reduce_runs<without<site::block, 3>>, true},
+    {"reduce: barrier 4", reduce_runs<without<site::block, 4>>, true},
+    {"reduce: fence 0", reduce_runs<without<site::fence, 0>>, false},
+    {"reduce: fence 1", reduce_runs<without<site::fence, 1>>, false},
+    {"matmul: barrier 0", matmul_runs<without<site::block, 0>>, true},
+    {"matmul: barrier 1", matmul_runs<without<site::block, 1>>, true},
+    {"matmul: barrier 2", matmul_runs<without<site::block, 2>>, true},
+    {"matmul, tensor cores: barrier 0", mma_runs<without<site::block, 0>>, true},
+    {"matmul, tensor cores: barrier 1", mma_runs<without<site::block, 1>>, true},
+    {"matmul, tensor cores: barrier 2", mma_runs<without<site::block, 2>>, true},
+    {"matmul, tensor cores: barrier 3", mma_runs<without<site::block, 3>>, true},
+};
+
+// How many schedules notice.
+int noticed(bool (*runs)()) {
+    int n = 0;
+    for (const auto& o : schedules()) {
+        const emulator::scoped_options scope(o);
+        n += !runs();
+    }
+    return n;
+}
+
+TEST_CASE("mutation: with all sites in place every schedule is clean") {
+    for (bool (*runs)() : {row_runs<without<site::none, 0>>,
+                           reduce_runs<without<site::none, 0>>,
+                           matmul_runs<without<site::none, 0>>,
+                           mma_runs<without<site::none, 0>>})
+        CHECK(noticed(runs) == 0);
+}
+TEST_CASE("mutation: each barrier, fence and shuffle is missed") {
+    for (const mutant& m : mutants) {
+        const int n = noticed(m.runs);
+        const std::string name = m.name;
+        CAPTURE(name);
+        if (race_flavour || m.by_value) CHECK(n > 0);
+        // The race checker does not depend on luck.
+        if (race_flavour) CHECK(n == static_cast<int>(schedules().size()));
+    }
+}
+
+}  // namespace
+}  // namespace kernel_test
