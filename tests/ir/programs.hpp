@@ -129,6 +129,28 @@ constexpr program attention() {
     result(g, g.matmul(softmax_of(g, g.matmul(q, g.permute(k, transpose))), v));
     return g;
 }
+constexpr program chain_of_products() {
+    program g;
+    short x = matrix(g);
+    for (int i = 0; i < 12; ++i) x = op1<op::relu>(g, g.matmul(x, matrix(g)));
+    result(g, x);
+    return g;
+}
+/// A contraction whose operand is a softmax in the contraction's own index space.
+constexpr program product_of_softmax() {
+    program g;
+    const short p = softmax_of(g, g.leaf(dtype::f32, 3)), y = g.leaf(dtype::f32, 3);
+    result(g, g.contract(4, 2, p, y));
+    return g;
+}
+/// A hidden layer that is a result itself, and what follows from it.
+constexpr program hidden_and_output() {
+    program g;
+    const short h = op1<op::relu>(g, dense_of(g));
+    result(g, h);
+    result(g, g.matmul(h, matrix(g)));
+    return g;
+}
 /// Several row statistics and what follows from them.
 constexpr program row_statistics() {
     program g;

@@ -46,7 +46,8 @@ inline double as_double(cell x, dtype t) {
 struct random_options {
     int operations = 12;
     int leaves = 4;
-    bool exact = true;  // whole numbers of small size: every order of summation gives the same
+    bool gather = false;  // ends with the sum of all leaves: more arrays than one stage may read
+    bool exact = true;    // whole numbers of small size: every order of summation gives the same
 };
 
 /// The test's own functor: slot s gives x * y + s, or x + s with one operand.
@@ -71,6 +72,7 @@ public:
         for (auto& e : frame_) e = chance(6) ? 1 : chance(40) ? 0 : 1 + pick(4);
         for (int i = 0; i < o.leaves; ++i) add_leaf();
         for (int i = 0; i < o.operations; ++i) step();
+        if (o.gather) gather();
         const int roots = 1 + (chance(3) ? pick(4) : 0);
         for (int k = 0; k < roots; ++k) {
             const item& x = k == 0 ? items_.back() : any();
@@ -244,7 +246,7 @@ private:
 
     // ---- steps
     void step() {
-        if (g.size > cap - 60) return;
+        if (g.size > cap - 60 - 4 * options_.leaves) return;
         // A view copies what it sinks through.
         const bool roomy = g.size * 3 < cap - 20 && g.view_count < max_views - 20;
         const int k = roomy ? pick(100) : pick(42);
@@ -344,6 +346,14 @@ private:
             const std::size_t f = is_floating(at(a).value.type) ? a : cast(a, dtype::f32);
             table_op(real[pick(4)], f);
         }
+    }
+    void gather() {
+        std::size_t total = cast(0, dtype::f64);
+        for (std::size_t i = 1; i < leaf.size(); ++i) {
+            const std::size_t x = cast(i, dtype::f64);
+            if (table_op(op_id<op::add>, total, x)) total = last();
+        }
+        table_op(op_id<op::neg>, total);
     }
     void user() {
         const std::size_t a = cast(index_of_any(), dtype::f32),

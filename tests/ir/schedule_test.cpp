@@ -46,14 +46,22 @@ constexpr bool views_sink_to_the_leaves() {
 }
 static_assert(views_sink_to_the_leaves());
 
-constexpr bool a_transposed_product_permutes_its_operands() {
+constexpr bool a_transposed_product_is_a_view() {
     graph<32> g;
     const short m = g.matmul(g.leaf(dtype::f32, 2), g.leaf(dtype::f32, 2));
-    const short t = g.permute(m, transpose);
-    return g.n[t].k == kind::contraction && g.n[t].axes == 4 && g.n[g.n[t].in[0]].ones == 0xfa &&
-           g.n[g.n[t].in[1]].ones == 0xf9;
+    const short r = op1<op::relu>(g, m), t = g.permute(r, transpose);
+    return g.n[t].k == kind::index_map && g.n[t].in[0] == r && g.permute(r, transpose) == t;
 }
-static_assert(a_transposed_product_permutes_its_operands());
+static_assert(a_transposed_product_is_a_view());
+
+constexpr bool products_of_products_share() {
+    graph<32> g;
+    const short h = op1<op::relu>(g, g.matmul(g.leaf(dtype::f32, 2), g.leaf(dtype::f32, 2)));
+    const short m = g.matmul(h, g.leaf(dtype::f32, 2));
+    const node& left = g.n[g.n[m].in[0]];
+    return left.k == kind::index_map && left.in[0] == h;
+}
+static_assert(products_of_products_share());
 
 constexpr bool a_sliced_reduction_is_stored() {
     graph<32> g;
@@ -125,6 +133,12 @@ static_assert(gated_plan.p.stages == 2 &&
 constexpr expected attention_plan(attention());
 static_assert(attention_plan.p.stages == 3 && attention_plan.stored_because(reason::operand) == 1);
 
+constexpr expected chain_plan(chain_of_products());
+static_assert(chain_plan.p.stages == 12 && chain_plan.stored_because(reason::operand) == 11);
+
+constexpr expected shared_plan(hidden_and_output());
+static_assert(shared_plan.p.stages == 2);
+
 constexpr expected statistics_plan(row_statistics());
 static_assert(statistics_plan.p.stages == 1 && statistics_plan.loads(0) == 1);
 
@@ -147,6 +161,8 @@ constexpr expected reshaped_plan(reshaped_sum());
 static_assert(reshaped_plan.p.stages == 2 && reshaped_plan.stored_because(reason::reshaped) == 1);
 constexpr expected column_plan(column_sum_of_softmax());
 static_assert(column_plan.p.stages == 2 && column_plan.stored_because(reason::other_axes) == 2);
+constexpr expected operand_plan(product_of_softmax());
+static_assert(operand_plan.p.stages == 2 && operand_plan.stored_because(reason::operand) == 1);
 constexpr expected apart_plan(two_unrelated());
 static_assert(apart_plan.p.stages == 2);
 
@@ -283,6 +299,13 @@ TEST_CASE("the scheduler runs at run time as it does in the compiler") {
     const auto a = lower(g, p, 0), b = lower(dense_plan.g, dense_plan.p, 0);
     REQUIRE(a.words() == b.words());
     for (int i = 0; i < a.words(); ++i) CHECK(a.word(i) == b.word(i));
+}
+
+TEST_CASE("without its rule a contraction's operand is refused") {
+    policy r;
+    r.plain_operands = false;
+    const auto g = product_of_softmax();
+    CHECK_THROWS(lower(g, schedule(g, r), 0));
 }
 
 TEST_CASE("without its capacity a stage is refused") {

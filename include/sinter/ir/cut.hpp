@@ -134,9 +134,12 @@ protected:
                 break;
             case kind::contraction:
                 // The loops over an operand load and compute, nothing else.
-                for (const short c : x.in)
-                    if (c >= 0 && rules.plain_operands && (core_of(c) >= 0 || fold_of(c)))
+                for (const short c : x.in) {
+                    if (c < 0) continue;
+                    if (rules.plain_operands && (core_of(c) >= 0 || fold_of(c)))
                         cut(c, i, reason::operand);
+                    name_operand(c);
+                }
                 break;
             case kind::reduction: visit_reduction(i, x.in[0]); break;
             case kind::pointwise: visit_pointwise(i); break;
@@ -145,6 +148,12 @@ protected:
         if (rules.capacity && !source(i)) fit(i);
     }
 
+    // An operand that was stored to be seen in the contraction's index space.
+    constexpr void name_operand(short c) {
+        if (g.n[c].k != kind::index_map || g.n[c].slot >= 0) return;
+        reason& why = p.why[g.n[c].in[0]];
+        if (why == reason::reshaped) why = reason::operand;
+    }
     constexpr void visit_reduction(short i, short c) {
         // A tile of a contraction does not hold whole rows. Its reader's operand is stored, not the
         // contraction itself, so that what lies between stays in the epilogue.

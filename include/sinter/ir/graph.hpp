@@ -59,6 +59,8 @@ struct graph {
     // evaluation.
     static constexpr int buckets = 64;
     short bucket[buckets]{}, next[Cap]{};  // numbers plus one
+    // What a value is computed from at its own coordinates: bit 0 a contraction, bit 1 a reduction.
+    unsigned char from[Cap]{};
 
     /// Adds `x` unless it is there already; gives its number.
     constexpr short add(const node& x) {
@@ -70,6 +72,10 @@ struct graph {
             throw "Sinter: an expression has too many operations: assign a part of it to a tensor, or use "
                   "`with` or `share`.";
         n[size] = x;
+        from[size] = x.k == kind::contraction ? 1 : x.k == kind::reduction ? 2 : 0;
+        if (x.k == kind::pointwise)
+            for (const short c : x.in)
+                if (c >= 0) from[size] = static_cast<unsigned char>(from[size] | from[c]);
         next[size] = first;
         first = static_cast<short>(size + 1);
         return static_cast<short>(size++);
@@ -190,8 +196,8 @@ struct graph {
     /// The matrix product of two rank-2 values of one type: (m, k) x (k, n) in the index space (k,
     /// m, n).
     constexpr short matmul(short a, short b) {
-        const short left = permute(a, {{-1, 1, 0, -1, -1, -1, -1, -1}, 3});   // (k, m, 1)
-        const short right = permute(b, {{0, -1, 1, -1, -1, -1, -1, -1}, 3});  // (k, 1, n)
+        const short left = operand(a, {{-1, 1, 0, -1, -1, -1, -1, -1}, 3});   // (k, m, 1)
+        const short right = operand(b, {{0, -1, 1, -1, -1, -1, -1, -1}, 3});  // (k, 1, n)
         return contract(1 << 2, 2, left, right);
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
@@ -318,6 +324,8 @@ private:
         if (i < 0) return i;
         const node x = n[i];
         if (keeps(x, s)) return i;
+        // A product seen in two ways is computed once: views of it are views of the stored value.
+        if (from[i] & 1) return through(stored(i), s);
         if (s.done[i]) return static_cast<short>(s.done[i] - 1);
         const short r = see(i, x, s);
         s.done[i] = static_cast<short>(r + 1);
@@ -337,7 +345,6 @@ private:
                 x.ones = s.slot >= 0 ? x.ones : moved(x.ones, s.map);
                 return add(x);
             case kind::reduction:
-            case kind::contraction:
                 if (s.slot >= 0) return through(stored(i), s);
                 return under_fold(x, s);
             default: return i;
@@ -366,17 +373,23 @@ private:
         x.in[0] = i;
         return x;
     }
-    // Permutes the result of a reduction or contraction by permuting its operands: folded axes that
-    // the result no longer shows move above its rank.
+    // An operand of a contraction, which is computed from arrays: one that folds is stored as it is.
+    constexpr short operand(short a, const axis_map& m) {
+        sink s;
+        s.map = m;
+        return from[a] ? through(stored(a), s) : view(a, s);
+    }
+    // Permutes the result of a reduction by permuting its operand: folded axes that the result no
+    // longer shows move above its rank.
     constexpr short under_fold(node x, const sink& s) {
         sink inner;
         inner.map = s.map;
         unsigned char axes = 0, shown = 0;
         for (int j = 0; j < max_rank; ++j) {
-            const int from = s.map.at[j];
-            if (from < 0) continue;
-            shown = static_cast<unsigned char>(shown | 1 << from);
-            if (x.axes >> from & 1) axes = static_cast<unsigned char>(axes | 1 << j);
+            const int source = s.map.at[j];
+            if (source < 0) continue;
+            shown = static_cast<unsigned char>(shown | 1 << source);
+            if (x.axes >> source & 1) axes = static_cast<unsigned char>(axes | 1 << j);
         }
         int place = s.map.rank;
         for (int a = 0; a < max_rank; ++a)
@@ -393,9 +406,7 @@ private:
             inner.map.at[j] = static_cast<signed char>(a++);
         }
         inner.map.rank = static_cast<signed char>(place);
-        sink other = inner;
         x.in[0] = view(x.in[0], inner);
-        if (x.in[1] >= 0) x.in[1] = view(x.in[1], other);
         x.axes = axes;
         x.rank = s.map.rank;
         x.ones = static_cast<unsigned char>(moved(x.ones, s.map) | axes);
