@@ -110,7 +110,7 @@ SINTER_HD constexpr bool is_floating(dtype d) {
 }
 /// The dtype whose registers compute for `d`.
 SINTER_HD constexpr dtype compute_dtype(dtype d) { return d == dtype::bf16 ? dtype::f32 : d; }
-constexpr const char* name_of(dtype d) {
+SINTER_HD constexpr const char* name_of(dtype d) {
     switch (d) {
         case dtype::boolean: return "bool";
         case dtype::i64: return "int64";
@@ -121,13 +121,15 @@ constexpr const char* name_of(dtype d) {
 }
 
 /// The type of an operation on two tensors: as in PyTorch, the larger category and size win.
-constexpr dtype promote(dtype a, dtype b) { return a > b ? a : b; }
+SINTER_HD constexpr dtype promote(dtype a, dtype b) { return a > b ? a : b; }
 /// The category of a dtype: 0 bool, 1 integer, 2 floating.
-constexpr int category(dtype d) { return d == dtype::boolean ? 0 : d == dtype::i64 ? 1 : 2; }
+SINTER_HD constexpr int category(dtype d) {
+    return d == dtype::boolean ? 0 : d == dtype::i64 ? 1 : 2;
+}
 /// The type of a tensor of type `t` with a C++ scalar of type `s`: the scalar is weak and takes the
 /// tensor's type unless its category is higher; then it brings that category's default (int64,
 /// float).
-constexpr dtype promote_weak(dtype t, dtype s) {
+SINTER_HD constexpr dtype promote_weak(dtype t, dtype s) {
     if (category(s) <= category(t)) return t;
     return category(s) == 1 ? dtype::i64 : dtype::f32;
 }
