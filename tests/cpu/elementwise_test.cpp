@@ -31,6 +31,7 @@ const extents spaces[] = {{},
                           {2, 3, 5},
                           {2, 1, 300},
                           {4, 40, 9},
+                          {2, 100, 8},
                           {2, 3, 2, 3, 2},
                           {2, 1, 2, 3, 1, 2, 2, 2}};
 
@@ -46,7 +47,7 @@ TEST_CASE("an elementwise stage walks every layout of every operand") {
         for (const layout lx : layouts)
             for (const layout ly : layouts)
                 for (const layout lo : layouts)
-                    for (const unsigned moves : {~0U, 1U, 2U, ~1U, 0U}) {
+                    for (const unsigned moves : {~0U, 1U, 2U, 5U, ~1U, 0U}) {
                         test_array<float> x(space, lx), y(space, ly, moves), out(space, lo);
                         pseudo_random r;
                         x.fill([&](int64) { return static_cast<float>(r.number()); });
@@ -180,6 +181,33 @@ TEST_CASE("results may take the place of operands of the same view") {
                     wrong += x[i] != (crossed ? difference : sum);
                     wrong += y[i] != (crossed ? sum : difference);
                 });
+                CHECK(wrong == 0);
+            }
+}
+
+constexpr stage_builder copies() {
+    stage_builder b;
+    const int x = b.load(dtype::f32);
+    b.store(x);
+    b.store(x);
+    return b;
+}
+
+TEST_CASE("plain copies of every length, wanted or not") {
+    for (const int64 n : {1, 511, 512, 20000})
+        for (const layout l : layouts)
+            for (const bool wanted : {false, true}) {
+                test_array<float> x({n}, layout::plain), y({n}, l), z({n}, l);
+                x.fill([](int64 i) { return static_cast<float>(i % 1000); });
+                z.fill([](int64) { return -77.0F; });
+                binding b({n}, 0);
+                b.load = {x.bound()};
+                b.store = {y.bound(), z.bound()};
+                if (!wanted) b.store[1].data = nullptr;
+                sinter::cpu::run(loops_for<stage<copies>, here>(), b.done());
+                int64 wrong = 0;
+                for (int64 i = 0; i < n; ++i)
+                    wrong += y[{i}] != x[{i}] || z[{i}] != (wanted ? x[{i}] : -77.0F);
                 CHECK(wrong == 0);
             }
 }

@@ -29,7 +29,8 @@ const extents sizes[] = {{1, 1, 1},
                          {1, 100, 9},
                          {61, 70, 70},
                          {520, 3, 261},
-                         {5, 530, 3},
+                         {5, 530, 261},
+                         {520, 1, 2},
                          {515, 520, 3}};
 
 template <dtype D>
@@ -120,7 +121,8 @@ TEST_CASE("operands are evaluated while packed, the rest of the stage on the pro
     for (const extents& e : sizes)
         for (const layout l : layouts)
             for (const unsigned without : {0U, 1U, 2U, 0x1eU}) {
-                if (e[0] * e[1] > 100000 && (without != 0 || l > layout::reversed_axes)) continue;
+                if (e[0] * e[1] * e[2] > 100000 && (without != 0 || l > layout::reversed_axes))
+                    continue;
                 const layout other = layouts[r.next() % 4];
                 test_array<bfloat16> a(e, l, left);
                 test_array<float> c(e, other, 0b100), w(e, other, right), bias(e, l, 0b010);
@@ -168,7 +170,7 @@ TEST_CASE("operands are evaluated while packed, the rest of the stage on the pro
 // A bfloat16 core rounds what its prologue computes in float.
 constexpr stage_builder rounded() {
     stage_builder b;
-    const int x = b.load(dtype::bf16), y = b.load(dtype::bf16);
+    const int x = b.load(dtype::bf16), y = b.load(dtype::f32);
     const int z = b.core(b.op<op::mul>(x, x), y, dtype::bf16);
     b.store(b.cast(z, dtype::f32));
     return b;
@@ -176,11 +178,11 @@ constexpr stage_builder rounded() {
 
 TEST_CASE("operands of a bfloat16 product are bfloat16, its sums are float") {
     const extents e = {5, 6, 40};
-    test_array<bfloat16> x(e, layout::plain, left), y(e, layout::plain, right);
-    test_array<float> out(e, layout::plain, result);
+    test_array<bfloat16> x(e, layout::plain, left);
+    test_array<float> y(e, layout::plain, right), out(e, layout::plain, result);
     pseudo_random r;
     x.fill([&](int64) { return bfloat16(1.0 + static_cast<double>(r.next() % 128) / 128.0); });
-    y.fill([&](int64) { return bfloat16(r.number()); });
+    y.fill([&](int64) { return static_cast<float>(r.number()) + 0.001F; });
     binding b(e, 1);
     b.load = {x.bound(), y.bound()};
     b.store = {out.bound()};
@@ -190,7 +192,7 @@ TEST_CASE("operands of a bfloat16 product are bfloat16, its sums are float") {
         double sum = 0, unrounded = 0;
         for (int64 k = 0; k < 40; ++k) {
             const float p = x[{i[0], 0, k}], q = y[{0, i[1], k}];
-            sum += double(float(bfloat16(p * p))) * double(q);
+            sum += double(float(bfloat16(p * p))) * double(float(bfloat16(q)));
             unrounded += double(p * p) * double(q);
         }
         // The store casts to float by way of a bfloat16 register, which keeps its float value.
@@ -200,34 +202,44 @@ TEST_CASE("operands of a bfloat16 product are bfloat16, its sums are float") {
     CHECK(matters);
 }
 
-// Both operands and the epilogue read one value that does not move at all.
+// Both operands read one array, and so does the epilogue if the array does not move at all.
+template <bool Epilogue>
 constexpr stage_builder shared_operand() {
     stage_builder b;
     const int g = b.load(dtype::f32), x = b.load(dtype::f32), y = b.load(dtype::f32);
     const int z = b.core(b.op<op::mul>(x, g), b.op<op::mul>(y, g), dtype::f32);
-    b.store(b.op<op::add>(z, g));
+    b.store(b.op<op::add>(z, Epilogue ? g : b.constant(2.0)));
     return b;
 }
 
-TEST_CASE("one operand in all three loops, and a constant for an operand") {
-    for (const extents& e : sizes) {
-        test_array<float> g(e, layout::plain, 0U), x(e, layout::plain, left);
-        test_array<float> y(e, layout::plain, right), out(e, layout::plain, result);
-        g.fill([](int64) { return 2.0F; });
-        x.fill([](int64 i) { return static_cast<float>(i % 3); });
-        y.fill([](int64 i) { return static_cast<float>(i % 5); });
-        binding b(e, 1);
-        b.load = {g.bound(), x.bound(), y.bound()};
-        b.store = {out.bound()};
-        sinter::cpu::run(loops_for<stage<shared_operand>, here>(), b.done());
-        int64 wrong = 0;
-        for_each_index({e[0], e[1]}, [&](const extents& i) {
-            float sum = 0;
-            for (int64 k = 0; k < e[2]; ++k) sum += x[{i[0], 0, k}] * y[{0, i[1], k}];
-            wrong += out[{i[0], i[1], 0}] != 4 * sum + 2;
-        });
-        CHECK(wrong == 0);
-    }
+TEST_CASE("one array in several loops") {
+    for (const extents& e : sizes)
+        for (const layout lx : layouts)
+            for (const layout ly : layouts)
+                for (const unsigned moves : {0U, 0b100U}) {
+                    if (e[0] * e[1] > 100000 || e[2] > 260) continue;
+                    test_array<float> g(e, layout::spaced, moves), x(e, lx, left);
+                    test_array<float> y(e, ly, right), out(e, layout::plain, result);
+                    g.fill([](int64 i) { return static_cast<float>(2 + i % 4); });
+                    x.fill([](int64 i) { return static_cast<float>(i % 3); });
+                    y.fill([](int64 i) { return static_cast<float>(i % 5); });
+                    binding b(e, 1);
+                    b.load = {g.bound(), x.bound(), y.bound()};
+                    b.store = {out.bound()};
+                    sinter::cpu::run(moves == 0 ? loops_for<stage<shared_operand<true>>, here>()
+                                                : loops_for<stage<shared_operand<false>>, here>(),
+                                     b.done());
+                    int64 wrong = 0;
+                    for_each_index({e[0], e[1]}, [&](const extents& i) {
+                        float sum = 2;
+                        for (int64 k = 0; k < e[2]; ++k) {
+                            const float f = g[{0, 0, k}];
+                            sum += x[{i[0], 0, k}] * f * (y[{0, i[1], k}] * f);
+                        }
+                        wrong += out[{i[0], i[1], 0}] != sum;
+                    });
+                    CHECK(wrong == 0);
+                }
 }
 
 }  // namespace

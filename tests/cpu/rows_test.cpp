@@ -318,6 +318,42 @@ TEST_CASE("long sums of floats stay accurate along rows and columns") {
     }
 }
 
+constexpr stage_builder centred_sum() {
+    stage_builder b(true);
+    const int x = b.load(dtype::f32), g = b.row_load(dtype::f32);
+    b.store(b.reduce<red::sum>(b.op<op::sub>(x, g)));
+    return b;
+}
+
+TEST_CASE("a sum of values that depend on the row, and a sum for every element of the row") {
+    for (const space& s : spaces)
+        for (const layout l : layouts) {
+            test_array<float> x(s.all, l), g(s.all, layout::plain, s.outer_axes());
+            test_array<float> centred(s.all, l, s.outer_axes()), spread(s.all, l);
+            x.fill([](int64 i) { return static_cast<float>(i % 17); });
+            g.fill([](int64 i) { return static_cast<float>(i % 5); });
+            binding b(s.all, s.row_rank), c(s.all, s.row_rank);
+            b.load = {x.bound(), g.bound()};
+            b.store = {centred.bound()};
+            c.load = {x.bound()};
+            c.store = {spread.bound()};
+            sinter::cpu::run(loops_for<stage<centred_sum>, here>(), b.done());
+            sinter::cpu::run(loops_for<stage<plain_sum>, here>(), c.done());
+            int64 wrong = 0;
+            for_each_row(s, [&](const extents& row) {
+                float sum = 0, total = 0;
+                for_each_in_row(s, row, [&](const extents& i, int64) {
+                    sum += x[i] - g[row];
+                    total += x[i];
+                });
+                wrong += centred[row] != sum;
+                for_each_in_row(
+                    s, row, [&](const extents& i, int64) { wrong += spread[i] != total; });
+            });
+            CHECK(wrong == 0);
+        }
+}
+
 // What is reduced is one value per row, a scalar or a constant.
 constexpr stage_builder of_row_values() {
     stage_builder b(true);

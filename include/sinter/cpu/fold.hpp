@@ -22,6 +22,14 @@ struct fold_of {
         state* s = static_cast<state*>(states);
         for (int64 i = 0; i < n; ++i) s[i] = R::template init<folded>();
     }
+    // Counts known to the compiler: lanes stay in registers.
+    template <int Half>
+    static SINTER_INLINE void halve(state* lane) {
+        if constexpr (Half > 0) {
+            for (int l = 0; l < Half; ++l) R::template merge<folded>(lane[l], lane[l + Half]);
+            halve<Half / 2>(lane);
+        }
+    }
     static void fold(void* to, const void* values, int64 n, int64 at) {
         const value* x = static_cast<const value*>(values);
         state total;
@@ -31,16 +39,18 @@ struct fold_of {
                 R::template step<folded>(total, ir::convert<dtype_v<folded>>(x[i]), at + i);
         } else {
             state lane[lanes];
-            init(lane, lanes);
-            int64 i = 0;
+            for (int l = 0; l < lanes; ++l) {
+                lane[l] = R::template init<folded>();
+                R::template step<folded>(lane[l], ir::convert<dtype_v<folded>>(x[l]), at + l);
+            }
+            int64 i = lanes;
             for (; i + lanes <= n; i += lanes)
                 for (int l = 0; l < lanes; ++l)
                     R::template step<folded>(
                         lane[l], ir::convert<dtype_v<folded>>(x[i + l]), at + i + l);
             for (int l = 0; i < n; ++i, ++l)
                 R::template step<folded>(lane[l], ir::convert<dtype_v<folded>>(x[i]), at + i);
-            for (int half = lanes / 2; half > 0; half /= 2)
-                for (int l = 0; l < half; ++l) R::template merge<folded>(lane[l], lane[l + half]);
+            halve<lanes / 2>(lane);
             total = lane[0];
         }
         std::memcpy(to, &total, sizeof total);
@@ -77,6 +87,11 @@ class tally {
 public:
     void clear() { tiles_ = 0; }
     void add(const fold_ops& f, const void* x, int64 n, int64 at) {
+        if ((tiles_ & 1) == 0) {
+            f.fold(level_[0].bytes, x, n, at);
+            ++tiles_;
+            return;
+        }
         slot s;
         f.fold(s.bytes, x, n, at);
         int l = 0;
@@ -88,6 +103,7 @@ public:
         ++tiles_;
     }
     void finish(const fold_ops& f, void* reg) {
+        if (tiles_ == 1) return f.result(level_[0].bytes, reg);
         slot s;
         f.init(s.bytes, 1);
         bool any = false;

@@ -24,12 +24,6 @@ struct decoded {
     constexpr bool uniform(int j) const {
         return at[j].h == ir::how::scalar || at[j].h == ir::how::constant || at[j].row_constant;
     }
-    /// The pass that writes value j: the last one that has it.
-    constexpr int pass_of(int j) const {
-        int k = C::head().passes - 1;
-        while (k > 0 && (at[j].loops >> k & 1) == 0) --k;
-        return k;
-    }
 };
 template <class C>
 inline constexpr decoded<C> code_of{};
@@ -60,7 +54,7 @@ struct deliveries {
             at[count++] = {goes_to::fold, code.at[folds.at[k]].in[0], folds.at[k]};
         for (int j = 0; j < C::stores; ++j) {
             const int v = C::stored(j);
-            if (!code.uniform(v) && code.pass_of(v) == W)
+            if (!code.uniform(v) && W == C::head().passes - 1)
                 at[count++] = {goes_to::store, static_cast<short>(v), static_cast<short>(j)};
         }
     }

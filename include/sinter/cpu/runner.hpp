@@ -116,14 +116,16 @@ public:
           out_(c.memory.array<void*>(l.outputs.count)),
           input_(c.memory.array<stream>(l.inputs.count)),
           output_(c.memory.array<stream>(l.outputs.count)),
-          buffer_(c.memory.array<std::byte*>(l.outputs.count)) {
+          buffer_(c.memory.array<std::byte*>(l.outputs.count)),
+          tile_limit_(c.capacity) {
         int folds = 0;
         bool stores = false;
-        unstaged_ = true;
+        bool dense = true;
         for (int k = 0; k < l.inputs.count; ++k) {
             input_[k].follow(c.input_of(l.inputs[k]), s);
-            unstaged_ = unstaged_ && input_[k].contiguous();
+            dense = dense && input_[k].contiguous();
         }
+        unstaged_ = dense;
         for (int k = 0; k < l.outputs.count; ++k) {
             const output& o = l.outputs[k];
             folds += o.to == goes_to::fold;
@@ -141,6 +143,7 @@ public:
         // Where nothing is written, a value that lies in memory is taken from there.
         for (int k = 0; k < l.outputs.count; ++k)
             needs_run_ = needs_run_ || stores || l.outputs[k].from < 0;
+        if (!needs_run_ && dense) tile_limit_ = 8 * tile_length;
         tally_ = c.memory.array<tally>(folds);
     }
 
@@ -150,7 +153,7 @@ public:
         const table<output>& outputs = loop_.outputs;
         const int folds = fold_count();
         for (int k = 0; k < folds; ++k) tally_[k].clear();
-        const int64 limit = unstaged_ ? std::max<int64>(space_.length, 1) : context_.capacity;
+        const int64 limit = unstaged_ ? std::max<int64>(space_.length, 1) : tile_limit_;
         tile t;
         for (bool more = t.start(space_, limit); more; more = t.next(space_, limit)) {
             evaluate(t);
@@ -200,6 +203,7 @@ private:
     void** out_;
     stream *input_, *output_;
     std::byte** buffer_;
+    int64 tile_limit_;  // without buffers a tile may be longer
     tally* tally_ = nullptr;
     bool unstaged_ = false, wanted_ = false, needs_run_ = false;
 };

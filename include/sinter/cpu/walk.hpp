@@ -81,11 +81,12 @@ struct loop_space {
 
 /// A piece of the flat index of a space, and the position of its first element.
 struct tile {
-    int64 begin = 0, count = 0, position[max_rank]{};
-    bool straight = true;  // does not leave the last axis
+    int64 begin = 0, count = 0, position[max_rank];  // of the space's axes, once started
+    bool straight = true;                            // does not leave the last axis
 
     bool start(const loop_space& s, int64 limit) {
         if (s.length == 0) return false;
+        for (int d = 0; d < s.rank; ++d) position[d] = 0;
         measure(s, limit);
         return true;
     }
