@@ -177,6 +177,10 @@ private:
         ir::array_ref a = b_.at(node);
         ir::make_row_major(a);
         if (to.write_through) {
+            if (const device d = (*to.memory)->where(); !(d == b_.where))
+                throw device_error("assignment: the result is computed on " + b_.where.name() +
+                                   ", the array it is written to is on " + d.name() +
+                                   ": move one of them with to(device).");
             if (!detail::same_extents(a, to.array))
                 throw shape_error("assignment: a result of shape " +
                                   detail::shape_of(a, t_.graph.n[node].rank) +
@@ -200,10 +204,20 @@ private:
         to.result = a;
         set_value(node, a);
     }
+    // Between launches that write results, one that asks for workspace could still fail: then
+    // nothing may have been written in place.
+    bool one_launch() const {
+        if (t_.graph.roots == 1) return true;
+        if (t_.stages != 1) return false;
+        for (const frame& f : frames_.front())
+            if (!(f == frames_.front().front())) return false;
+        return true;
+    }
     bool reusable(const target& to, const ir::array_ref& a) const {
         const runtime::storage_ptr& m = *to.memory;
-        return m && m->owns() && m->where() == b_.where && to.array.type == a.type &&
-               detail::same_extents(a, to.array) && detail::contiguous(to.array) &&
+        return m && one_launch() && m->owns() && m->where() == b_.where &&
+               to.array.type == a.type && detail::same_extents(a, to.array) &&
+               detail::contiguous(to.array) &&
                m.use_count() == 1 + detail::held_by_operands(lists_, count_, m.get()) &&
                !detail::may_clobber(b_, to.array);
     }

@@ -44,12 +44,13 @@ struct program_table {
     const visited* visits;
     int visit_count;
     int leaves, scalars, functors, slices, shapes, shares;
-    ir::plan_view plan;
-    const stage_table* stage;
-    int stages;
-    bool may_need_split;
+    // A graph alone, without stages, tells extents.
+    ir::plan_view plan{};
+    const stage_table* stage = nullptr;
+    int stages = 0;
+    bool may_need_split = false;
     // Packs the functors, given by slot, as kernels take them; null when there are none.
-    std::shared_ptr<const void> (*pack_functors)(const void* const* by_slot);
+    std::shared_ptr<const void> (*pack_functors)(const void* const* by_slot) = nullptr;
 };
 
 }  // namespace sinter::exec

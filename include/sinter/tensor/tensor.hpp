@@ -241,7 +241,10 @@ public:
         return r;
     }
     /// True when both handles share one allocation.
-    bool shares_memory(const tensor& other) const { return memory_ && memory_ == other.memory_; }
+    template <element U, int Q>
+    bool shares_memory(const tensor<U, Q>& other) const {
+        return memory_ && memory_ == other.memory();
+    }
 
     // ---- what expressions and views use ----
 
