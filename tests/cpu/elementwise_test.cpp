@@ -214,7 +214,7 @@ TEST_CASE("plain copies of every length, wanted or not") {
 
 struct scaled_power {
     double factor;
-    float operator()(float x, int64 n) const {
+    SINTER_HD float operator()(float x, int64 n) const {
         float p = 1;
         for (int64 i = 0; i < n; ++i) p *= x;
         return static_cast<float>(factor) * p;
@@ -222,7 +222,7 @@ struct scaled_power {
 };
 struct third {
     int64 offset;
-    bool operator()(float a, float b, float c) const {
+    SINTER_HD bool operator()(float a, float b, float c) const {
         return a + b + c > static_cast<float>(offset);
     }
 };
