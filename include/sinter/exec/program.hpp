@@ -119,6 +119,7 @@ private:
                 scalars<K>.count,
                 s.head,
                 s.row_axes,
+                s.core_axes,
                 &cpu::loops_for<code<K>, B>,
                 launcher_of<code<K>, B>()};
     }

@@ -27,7 +27,7 @@ struct stage_table {
     const short* scalars;
     int scalar_count;
     ir::stage_head head;
-    unsigned char row_axes;
+    unsigned char row_axes, core_axes;
     const cpu::stage_loops& (*loops)();
     // Runs the stage on a device with kernels; null when this file has none.
     void (*launch)(const ir::bound_stage&, const runtime::launch_record&);
