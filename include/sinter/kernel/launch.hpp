@@ -216,7 +216,7 @@ void plan_reduce(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
     using states = typename kernel_of<C, Sync>::states;
     int64 limit = tuning::reduce_threads;
     while (limit > simt::warp_size &&
-           limit * static_cast<int64>(sizeof(states)) > tuning::plain_shared_bytes)
+           limit * static_cast<int64>(sizeof(states)) > tuning::reduce_shared_bytes)
         limit /= 2;
     k.along_row = detail::row_is_closer<C>(b);
     int64 columns, depth;

@@ -41,8 +41,10 @@ inline constexpr int reduce_elements_per_thread = 16;
 // What a launch of a split reduction may ask for at most: one counter per tile of outputs.
 inline constexpr int reduce_tiles_split = 1024;
 inline constexpr int reduce_splits = 1024;
-// States in shared memory must fit into what every kernel gets without asking.
+// What every kernel gets of shared memory without asking.
 inline constexpr int plain_shared_bytes = 48 * 1024;
+// States must fit into that, beside the little that the kernel needs itself.
+inline constexpr int reduce_shared_bytes = plain_shared_bytes - 1024;
 
 // ---- matmul, float, double and int64: a 64 x 64 tile by 16 x 16 threads, 4 x 4 results each. Each
 // value that a thread reads from shared memory serves 4 products; 4 x 4 doubles fit into registers.
