@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -96,8 +97,13 @@ inline std::size_t size(int n) { return static_cast<std::size_t>(n); }
 
 }  // namespace detail
 
-/// What evaluates programs node by node when SINTER_EAGER=1: set by including <sinter/eager.hpp>.
-inline void (*eager_evaluator)(const binding&, const target*) = nullptr;
+/// What the environment can ask for, set by including <sinter/debug.hpp> in one file of the
+/// program: whoever does not debug does not compile it.
+struct debug_hooks {
+    void (*evaluate_eagerly)(const binding&, const target*) = nullptr;  // SINTER_EAGER=1
+    std::string (*plan_text)(const binding&) = nullptr;                 // SINTER_LOG=plan
+};
+inline debug_hooks the_debug_hooks;
 
 /// True when the environment variable SINTER_EAGER is set to something else than 0.
 inline bool eager_wanted() {
@@ -142,11 +148,20 @@ public:
         for (int i = 0; i < t_.graph.size; ++i) keep(i);
         for (int i = 0; i < t_.graph.size; ++i)
             if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
+        if (runtime::log_enabled("plan")) log_plan();
         for (int k = 0; k < t_.stages; ++k) launch(k);
         if (b_.where.is_cuda()) note_use();
     }
 
 private:
+    void log_plan() const {
+        const std::string plan =
+            the_debug_hooks.plan_text
+                ? the_debug_hooks.plan_text(b_)
+                : std::to_string(t_.stages) +
+                      " kernel(s); include <sinter/debug.hpp> in one file to see the plan\n";
+        std::fprintf(stderr, "sinter: on %s: %s", b_.where.name().c_str(), plan.c_str());
+    }
     void run_eagerly() {
         if (!eager_evaluator)
             throw error(
@@ -154,7 +169,7 @@ private:
                 "the "
                 "program.");
         for (int r = 0; r < t_.graph.roots; ++r) place(r);
-        eager_evaluator(b_, targets_);
+        the_debug_hooks.evaluate_eagerly(b_, targets_);
     }
     // Memory that is freed while these kernels are in flight must wait for them.
     void note_use() const {

@@ -1,12 +1,18 @@
-/// The interpreter: included in one file of a program, it lets the environment variable
-/// SINTER_EAGER=1 evaluate every expression node by node on the host instead of by fused kernels.
-/// Slow, and the judge of what kernels do.
+/// What the environment can ask a program for. Include it in one file of the program; then
+///
+/// - SINTER_LOG=plan prints the plan of every expression that is evaluated to standard error: its
+/// kernels, what each
+///   fuses, the bytes and FLOPs, and why a value is stored;
+/// - SINTER_EAGER=1 evaluates every expression node by node on the host instead of by fused
+/// kernels: slow, and the
+///   judge of what kernels do.
 #pragma once
 
 #include <map>
 #include <vector>
 
 #include "sinter/exec/execute.hpp"
+#include "sinter/exec/explain.hpp"
 #include "sinter/ir/interpret.hpp"
 
 namespace sinter::exec {
@@ -68,7 +74,7 @@ inline void evaluate_eagerly(const binding& b, const target* targets) {
     for (int r = 0; r < t.graph.roots; ++r) mirror.write_back(memory_of(targets[r]));
 }
 
-inline const bool eager_installed = (eager_evaluator = &evaluate_eagerly, true);
+inline const bool debug_installed = (the_debug_hooks = {&evaluate_eagerly, &explain_text}, true);
 
 }  // namespace detail
 }  // namespace sinter::exec
