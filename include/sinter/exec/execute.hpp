@@ -163,9 +163,9 @@ private:
         std::fprintf(stderr, "sinter: on %s: %s", b_.where.name().c_str(), plan.c_str());
     }
     void run_eagerly() {
-        if (!eager_evaluator)
+        if (!the_debug_hooks.evaluate_eagerly)
             throw error(
-                "SINTER_EAGER=1 needs the interpreter: include <sinter/eager.hpp> in one file of "
+                "SINTER_EAGER=1 needs the interpreter: include <sinter/debug.hpp> in one file of "
                 "the "
                 "program.");
         for (int r = 0; r < t_.graph.roots; ++r) place(r);
