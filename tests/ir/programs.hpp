@@ -42,6 +42,10 @@ constexpr short matrix(G& g) {
     return g.leaf(dtype::f32, 2);
 }
 template <class G>
+constexpr short vector(G& g) {
+    return g.leaf(dtype::f32, 1);
+}
+template <class G>
 constexpr short mean(G& g, unsigned char axes, short a) {
     return div(g, sum(g, axes, a), g.extent(a, axes, dtype::f32));
 }
@@ -52,8 +56,8 @@ constexpr short softmax_of(G& g, short z) {
 }
 template <class G>
 constexpr short dense_of(G& g) {
-    const short x = matrix(g), w = matrix(g);
-    return add(g, g.matmul(x, w), g.leaf(dtype::f32, 1));
+    const short x = matrix(g), w = matrix(g), b = vector(g);
+    return add(g, g.matmul(x, w), b);
 }
 template <class G>
 constexpr void result(G& g, short a) {
@@ -80,7 +84,8 @@ constexpr program layer_norm() {
     program g;
     const short z = matrix(g), d = sub(g, z, mean(g, 1, z)), v = mean(g, 1, mul(g, d, d));
     const short n = div(g, d, op1<op::sqrt>(g, add(g, v, g.constant(dtype::f32, 1e-5))));
-    result(g, add(g, mul(g, n, g.leaf(dtype::f32, 1)), g.leaf(dtype::f32, 1)));
+    const short scale = vector(g), shift = vector(g);
+    result(g, add(g, mul(g, n, scale), shift));
     return g;
 }
 constexpr program mean_of_everything() {
@@ -101,9 +106,9 @@ constexpr program cross_entropy_mean() {
 /// relu(matmul(a * s, w) + b) + residual
 constexpr program dense_layer() {
     program g;
-    const short a = mul(g, matrix(g), g.leaf(dtype::f32, 1)), w = matrix(g);
-    const short z = add(g, g.matmul(a, w), g.leaf(dtype::f32, 1));
-    result(g, add(g, op1<op::relu>(g, z), matrix(g)));
+    const short a = matrix(g), s = vector(g), w = matrix(g), b = vector(g), residual = matrix(g);
+    const short z = add(g, g.matmul(mul(g, a, s), w), b);
+    result(g, add(g, op1<op::relu>(g, z), residual));
     return g;
 }
 constexpr program softmax_of_dense() {
@@ -119,8 +124,9 @@ constexpr program log_softmax_of_dense() {
 }
 constexpr program gated() {
     program g;
-    const short x = matrix(g);
-    result(g, mul(g, op1<op::sigmoid>(g, g.matmul(x, matrix(g))), g.matmul(x, matrix(g))));
+    const short x = matrix(g), u = matrix(g), v = matrix(g);
+    const short gate = op1<op::sigmoid>(g, g.matmul(x, u));
+    result(g, mul(g, gate, g.matmul(x, v)));
     return g;
 }
 constexpr program attention() {
@@ -170,20 +176,20 @@ constexpr program product_and_its_mean() {
 /// y / sum(x, axis<-1>)
 constexpr program divided_by_total() {
     program g;
-    const short x = matrix(g);
-    result(g, div(g, matrix(g), g.drop(sum(g, 1, x), 1)));
+    const short x = matrix(g), y = matrix(g);
+    result(g, div(g, y, g.drop(sum(g, 1, x), 1)));
     return g;
 }
 constexpr program minus_maximum_of_vector() {
     program g;
-    const short x = matrix(g), v = g.leaf(dtype::f32, 1);
+    const short x = matrix(g), v = vector(g);
     result(g, sub(g, x, max(g, 1, v)));
     return g;
 }
 /// (1, n) * sum(x, keepdims)
 constexpr program scaled_total() {
     program g;
-    const short x = matrix(g), v = g.leaf(dtype::f32, 1);
+    const short x = matrix(g), v = vector(g);
     result(g, mul(g, v, sum(g, 3, x)));
     return g;
 }
@@ -201,7 +207,7 @@ constexpr program product_minus_row_maximum() {
 }
 constexpr program reshaped_sum() {
     program g;
-    const short s = add(g, matrix(g), matrix(g));
+    const short x = matrix(g), y = matrix(g), s = add(g, x, y);
     result(g, op1<op::exp>(g, g.reshape(s, 1)));
     return g;
 }

@@ -1,47 +1,13 @@
-// Random programs: a graph built through its own functions, and beside it the value that every step
-// should have, computed at once by loops that know nothing of views, sinking or fusion.
+// Random programs.
 #pragma once
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
-#include "sinter/ir/interpret.hpp"
-#include "sinter/ir/schedule.hpp"
+#include "ir/checked_graph.hpp"
 
 namespace sinter::test {
-
-using namespace sinter::ir;
-
-/// An array of registers in row-major order; extents by axis from the right.
-struct plain {
-    dtype type = dtype::f32;
-    int rank = 0;
-    int64 extent[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1};
-    std::vector<cell> v;
-
-    array_ref ref() const {
-        array_ref a;
-        a.type = type;
-        for (int j = 0; j < max_rank; ++j) a.extent[j] = extent[j];
-        make_row_major(a);
-        return a;
-    }
-    cell at(const int64* coordinates) const {
-        return v[static_cast<std::size_t>(offset_of(ref(), coordinates))];
-    }
-    /// Fills in every element from its coordinates.
-    template <class F>
-    void fill(F&& f) {
-        v.clear();
-        for (walk w(extent, 0xff); !w.done; w.next()) v.push_back(f(w.at));
-    }
-    int64 size() const { return elements_of(ref()); }
-};
-
-inline double as_double(cell x, dtype t) {
-    return is_floating(t) ? x.as<dtype::f64>() : static_cast<double>(x.as<dtype::i64>());
-}
 
 struct random_options {
     int operations = 12;
@@ -50,22 +16,8 @@ struct random_options {
     bool exact = true;    // whole numbers of small size: every order of summation gives the same
 };
 
-/// The test's own functor: slot s gives x * y + s, or x + s with one operand.
-inline void call_functor(const void*, int slot, const cell* in, cell* out) {
-    const float x = in[0].as<dtype::f32>(), y = in[1].as<dtype::f32>();
-    *out = to_cell(x * y + static_cast<float>(slot));
-}
-
-class random_program {
+class random_program final : public checked_graph {
 public:
-    static constexpr int cap = 500;
-    graph<cap> g;
-    std::vector<array_ref> leaf, out;
-    std::vector<slice_args> slices;
-    std::vector<shape_args> shapes;
-    std::vector<scalar_bits> scalars;
-    std::vector<plain> expected;  // by root
-    std::vector<array_ref> value;
     bool has_reduction = false, has_contraction = false, has_alias = false;
 
     random_program(unsigned seed, const random_options& o) : random_(seed), options_(o) {
@@ -85,50 +37,7 @@ public:
     random_program(const random_program&) = delete;
     random_program& operator=(const random_program&) = delete;
 
-    /// The program as the interpreters take it.
-    bound_program bind() {
-        bound_program b;
-        b.g = view_of_graph(g);
-        value.assign(static_cast<std::size_t>(g.size), {});
-        infer(b.g, leaf.data(), slices.data(), shapes.data(), value.data());
-        b.value = value.data();
-        b.slices = slices.data();
-        b.shapes = shapes.data();
-        b.scalars = scalars.data();
-        b.functors = {call_functor, nullptr};
-        b.out = out.data();
-        return b;
-    }
-    /// The first value whose inferred extents or static unit axes are wrong, or -1.
-    int wrong_shape() const {
-        for (const item& x : items_)
-            for (int j = 0; j < max_rank; ++j) {
-                const int64 e = value[static_cast<std::size_t>(x.node)].extent[j];
-                if (e != x.value.extent[j] || (e != 1 && (g.n[x.node].ones >> j & 1)))
-                    return x.node;
-            }
-        return -1;
-    }
-    /// What the roots hold now, and a fresh start for the next run.
-    std::vector<std::vector<cell>> take_results() {
-        std::vector<std::vector<cell>> r;
-        for (const array_ref& a : out) {
-            r.emplace_back();
-            for (walk w(a.extent, 0xff); !w.done; w.next()) {
-                const int64 at = offset_of(a, w.at);
-                r.back().push_back(load_cell(a.data, at, a.type));
-                store_cell(a.data, at, a.type, to_cell(77.0), dtype::f64);
-            }
-        }
-        return r;
-    }
-
 private:
-    struct item {
-        short node;
-        plain value;
-    };
-
     int pick(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
     bool chance(int one_in) { return pick(one_in) == 0; }
     const item& any() {
@@ -171,12 +80,9 @@ private:
                 store_cell(a.data, offset_of(a, w.at), a.type, x.at(w.at), a.type);
         return a;
     }
-    void add(short node, plain x) {
-        items_.push_back({node, std::move(x)});
-        if (!bounding_) bound();
-    }
     // Keeps numbers small, so that every type holds them exactly.
-    void bound() {
+    void added() override {
+        if (bounding_) return;
         const plain& x = items_.back().value;
         if (!options_.exact || x.type == dtype::boolean) return;
         double most = 0;
@@ -198,7 +104,6 @@ private:
         items_.resize(n - 3);
         items_.push_back(bounded);
     }
-    const item& at(std::size_t i) const { return items_[i]; }
     std::size_t index_of_any() { return static_cast<std::size_t>(&any() - items_.data()); }
 
     // ---- sources
@@ -246,7 +151,7 @@ private:
 
     // ---- steps
     void step() {
-        if (g.size > cap - 60 - 4 * options_.leaves) return;
+        if (g.size > cap - 60 - (options_.gather ? 340 : 0)) return;
         // A view copies what it sinks through.
         const bool roomy = g.size * 3 < cap - 20 && g.view_count < max_views - 20;
         const int k = roomy ? pick(100) : pick(42);
@@ -255,64 +160,26 @@ private:
         } else if (k < 42) {
             unary();
         } else if (k < 58) {
-            reduce(index_of_any());
+            any_reduction();
         } else if (k < 66) {
-            permute(index_of_any());
+            any_permutation();
         } else if (k < 71) {
-            slice(index_of_any());
+            any_slice();
         } else if (k < 76) {
-            expand(index_of_any());
+            any_expansion();
         } else if (k < 80) {
-            reshape(index_of_any());
-        } else if (k < 90) {
-            matmul();
-        } else if (k < 92) {
+            any_reshape();
+        } else if (k < 91) {
+            any_product();
+        } else if (k < 93) {
             cast(index_of_any(), any_type());
-        } else if (k < 94) {
+        } else if (k < 95) {
             add_number();
-        } else if (k < 96) {
+        } else if (k < 97) {
             user();
         } else {
             normalise();
         }
-    }
-    std::size_t last() const { return items_.size() - 1; }
-    std::size_t cast(std::size_t i, dtype t) {
-        const plain& a = at(i).value;
-        if (a.type == t) return i;
-        plain x = a;
-        x.type = t;
-        for (cell& c : x.v) c = convert_cell(c, a.type, t);
-        add(g.cast(at(i).node, t), x);
-        return last();
-    }
-    static bool broadcast(const plain& a, plain& to) {
-        for (int j = 0; j < max_rank; ++j) {
-            if (a.extent[j] == 1 || a.extent[j] == to.extent[j]) continue;
-            if (to.extent[j] != 1) return false;
-            to.extent[j] = a.extent[j];
-        }
-        to.rank = std::max(to.rank, a.rank);
-        return true;
-    }
-    // A table operation on items of one type.
-    bool table_op(int op, std::size_t a, std::size_t b = ~0UL, std::size_t c = ~0UL) {
-        const std::size_t in[] = {a, b, c};
-        const op_info info = info_of(op);
-        plain x;
-        for (int k = 0; k < info.arity; ++k)
-            if (!broadcast(at(in[k]).value, x)) return false;
-        const dtype t = at(info.arity == 3 ? b : a).value.type;
-        x.type = info.result == yields::boolean ? dtype::boolean : t;
-        x.fill([&](const int64* w) {
-            cell v[3]{};
-            for (int k = 0; k < info.arity; ++k) v[k] = at(in[k]).value.at(w);
-            return apply_operation(op, t, v);
-        });
-        short n[3] = {-1, -1, -1};
-        for (int k = 0; k < info.arity; ++k) n[k] = at(in[k]).node;
-        add(g.apply(op, n[0], n[1], n[2]), x);
-        return true;
     }
     void binary() {
         const std::size_t a = index_of_any(), b = index_of_any();
@@ -347,73 +214,32 @@ private:
             table_op(real[pick(4)], f);
         }
     }
+    void user() {
+        const std::size_t a = cast(index_of_any(), dtype::f32);
+        user_op(a, cast(index_of_any(), dtype::f32));
+    }
     void gather() {
         std::size_t total = cast(0, dtype::f64);
         for (std::size_t i = 1; i < leaf.size(); ++i) {
             const std::size_t x = cast(i, dtype::f64);
             if (table_op(op_id<op::add>, total, x)) total = last();
         }
+        const int chain[] = {op_id<op::neg>, op_id<op::abs>, op_id<op::relu>};
         table_op(op_id<op::neg>, total);
+        for (int i = 0; i < 150; ++i) table_op(chain[i % 3], last());
     }
-    void user() {
-        const std::size_t a = cast(index_of_any(), dtype::f32),
-                          b = cast(index_of_any(), dtype::f32);
-        plain x;
-        if (!broadcast(at(a).value, x) || !broadcast(at(b).value, x) || x.size() > 2000) return;
-        const int slot = g.functors;
-        x.fill([&](const int64* w) {
-            const cell v[] = {at(a).value.at(w), at(b).value.at(w)};
-            cell r{};
-            call_functor(nullptr, slot, v, &r);
-            return r;
-        });
-        add(g.user(dtype::f32, at(a).node, at(b).node, -1), x);
+    void any_reduction() {
+        const std::size_t i = index_of_any();
+        const int rank = at(i).value.rank;
+        if (rank == 0) return;
+        unsigned axes = chance(4) ? (1U << rank) - 1 : chance(2) ? 1U : 1U << pick(rank);
+        if (chance(8)) axes |= 1U << pick(rank);
+        reduce(i, pick(reduction_count), axes, chance(2));
     }
-    bool reduce(std::size_t i, int red = -1, unsigned axes = 0, int keep = -1) {
-        if (red < 0) red = pick(reduction_count);
-        if (keep < 0) keep = pick(2);
-        const plain a = at(i).value;
-        if (a.rank == 0) return false;
-        if (!axes) axes = chance(4) ? (1U << a.rank) - 1 : chance(2) ? 1U : 1U << pick(a.rank);
-        if (chance(8)) axes |= 1U << pick(a.rank);
-        int64 folded = 1;
-        plain x;
-        x.type = reduced_dtype(red, a.type);
-        x.rank = a.rank;
-        for (int j = 0; j < max_rank; ++j) {
-            x.extent[j] = axes >> j & 1 ? 1 : a.extent[j];
-            if (axes >> j & 1) folded *= a.extent[j];
-        }
-        if (folded == 0 && !reduction_info_of(red).empty_allowed) return false;
-        const bool wide = reduction_info_of(red).result == reduces_to::wide;
-        if (wide && x.type != a.type) {
-            i = cast(i, x.type);
-            return reduce(i, red, axes, keep);
-        }
-        x.fill([&](const int64* w) {
-            std::vector<cell> row;
-            int64 c[max_rank];
-            for (walk r(a.extent, static_cast<unsigned char>(axes)); !r.done; r.next()) {
-                for (int j = 0; j < max_rank; ++j) c[j] = axes >> j & 1 ? r.at[j] : w[j];
-                row.push_back(a.at(c));
-            }
-            return fold_cells(red, a.type, row.data(), static_cast<int64>(row.size()));
-        });
-        short n = g.reduce(red, static_cast<unsigned char>(axes), at(i).node);
-        if (!keep) {
-            n = g.drop(n, static_cast<unsigned char>(axes));
-            plain d = x;
-            d.rank = 0;
-            for (auto& e : d.extent) e = 1;
-            for (int j = 0; j < x.rank; ++j)
-                if (!(axes >> j & 1)) d.extent[d.rank++] = x.extent[j];
-            x = d;
-        }
-        add(n, x);
-        return true;
-    }
-    void permute(std::size_t i) {
-        const plain a = at(i).value;
+    // Any order; sometimes an axis of extent 1 goes or comes.
+    void any_permutation() {
+        const std::size_t i = index_of_any();
+        const plain& a = at(i).value;
         if (a.rank == 0) return;
         std::vector<int> order;
         for (int j = 0; j < a.rank; ++j)
@@ -422,26 +248,14 @@ private:
         if (order.size() < 4 && chance(4))
             order.insert(order.begin() + pick(static_cast<int>(order.size()) + 1), -1);
         axis_map m;
-        plain x;
-        x.type = a.type;
-        for (const int j : order) {
-            x.extent[x.rank] = j < 0 ? 1 : a.extent[j];
-            m.at[x.rank++] = static_cast<signed char>(j);
-        }
-        m.rank = static_cast<signed char>(x.rank);
-        x.fill([&](const int64* w) {
-            int64 c[max_rank]{};
-            for (int j = 0; j < x.rank; ++j)
-                if (m.at[j] >= 0) c[m.at[j]] = w[j];
-            return a.at(c);
-        });
-        add(g.permute(at(i).node, m), x);
+        for (const int j : order) m.at[m.rank++] = static_cast<signed char>(j);
+        permute(i, m);
     }
-    void slice(std::size_t i) {
-        const plain a = at(i).value;
+    void any_slice() {
+        const std::size_t i = index_of_any();
+        const plain& a = at(i).value;
         slice_args s;
         unsigned axes = 0;
-        plain x = a;
         for (int j = 0; j < a.rank; ++j) {
             if ((g.n[at(i).node].ones >> j & 1) || chance(2)) continue;
             axes |= 1U << j;
@@ -450,41 +264,26 @@ private:
             const bool none = e == 0 || chance(20);
             b.step = chance(4) ? -1 : 1 + pick(2);
             b.start = none ? 0 : pick(static_cast<int>(e));
-            const int64 most = none         ? 0
-                               : b.step < 0 ? b.start + 1
-                                            : (e - b.start + b.step - 1) / b.step;
+            const int64 most = b.step < 0 ? b.start + 1 : (e - b.start + b.step - 1) / b.step;
             b.count = none ? 0 : 1 + pick(static_cast<int>(most));
-            x.extent[j] = b.count;
         }
-        if (!axes) return;
-        x.fill([&](const int64* w) {
-            int64 c[max_rank];
-            for (int j = 0; j < max_rank; ++j)
-                c[j] = axes >> j & 1 ? s.axis[j].start + w[j] * s.axis[j].step : w[j];
-            return a.at(c);
-        });
-        slices.push_back(s);
-        add(g.slice(at(i).node, static_cast<unsigned char>(axes)), x);
+        if (axes) slice(i, axes, s);
     }
-    void expand(std::size_t i) {
+    void any_expansion() {
+        const std::size_t i = index_of_any();
+        const plain& a = at(i).value;
+        shape_args s;
+        const int rank = std::min(4, a.rank + pick(2));
+        for (int j = 0; j < rank; ++j)
+            s.extent[j] = a.extent[j] != 1 || chance(3) ? a.extent[j] : frame_[j];
+        expand(i, rank, s);
+    }
+    // Two neighbours become one axis, or one becomes two, or all become one.
+    void any_reshape() {
+        const std::size_t i = index_of_any();
         const plain a = at(i).value;
         plain x = a;
         shape_args s;
-        x.rank = std::min(4, a.rank + pick(2));
-        for (int j = 0; j < x.rank; ++j) {
-            if (a.extent[j] == 1) x.extent[j] = chance(3) ? 1 : frame_[j];
-            s.extent[j] = x.extent[j];
-        }
-        if (x.size() > 2000) return;
-        x.fill([&](const int64* w) { return a.at(w); });
-        shapes.push_back(s);
-        add(g.expand(at(i).node, x.rank), x);
-    }
-    void reshape(std::size_t i) {
-        const plain a = at(i).value;
-        plain x = a;
-        shape_args s;
-        // Merge two neighbours, or append an axis, or turn into one long axis.
         const int how = pick(3);
         if (how == 0 && a.rank >= 2) {
             x.extent[0] *= x.extent[1];
@@ -502,64 +301,49 @@ private:
         }
         for (int j = 0; j < max_rank; ++j) s.extent[j] = x.extent[j];
         if (x.rank > 0 && a.size() > 0 && chance(3)) s.extent[pick(x.rank)] = -1;
-        shapes.push_back(s);
-        add(g.reshape(at(i).node, x.rank), x);
+        reshape(i, x, s);
     }
-    void matmul() {
-        // Any two matrices that fit; else one with its own transpose.
+    // Any two matrices that fit; else one with its own transpose.
+    void any_product() {
         for (int tries = 0; tries < 16; ++tries) {
-            std::size_t a = index_of_any(), b = index_of_any();
+            const std::size_t a = index_of_any();
+            std::size_t b = index_of_any();
             if (at(a).value.rank != 2) continue;
             if (tries > 12) {
-                permute_matrix(a);
+                permute(a, {{1, 0, -1, -1, -1, -1, -1, -1}, 2});
                 b = last();
             }
             const plain &p = at(a).value, &q = at(b).value;
             if (q.rank != 2 || p.extent[0] != q.extent[1]) continue;
             dtype t = promote(p.type, q.type);
             if (t == dtype::boolean) t = dtype::i64;
-            const std::size_t left = cast(a, t), right = cast(b, t);
-            const plain l = at(left).value, r = at(right).value;
-            plain x;
-            x.type = t;
-            x.rank = 2;
-            x.extent[0] = r.extent[0], x.extent[1] = l.extent[1];
-            x.fill([&](const int64* w) {
-                cell sum{};
-                for (int64 k = 0; k < l.extent[0]; ++k) {
-                    const int64 i[max_rank] = {k, w[1]}, j[max_rank] = {w[0], k};
-                    sum = multiply_add(t, l.at(i), r.at(j), sum);
-                }
-                return sum;
-            });
-            add(g.matmul(at(left).node, at(right).node), x);
+            const std::size_t left = cast(a, t);
+            product(left, cast(b, t));
+            if (chance(3)) normalise();
             return;
         }
     }
-    void permute_matrix(std::size_t i) {
-        const plain a = at(i).value;
-        plain x = a;
-        std::swap(x.extent[0], x.extent[1]);
-        x.fill([&](const int64* w) {
-            const int64 c[max_rank] = {w[1], w[0]};
-            return a.at(c);
-        });
-        add(g.permute(at(i).node, {{1, 0, -1, -1, -1, -1, -1, -1}, 2}), x);
-    }
     // x - max(x) over its last axis, then divided by its sum where that is not exact arithmetic.
+    // Or minus the sum of something computed from it.
     void normalise() {
         const std::size_t a = index_of_any();
         if (at(a).value.type == dtype::boolean) return;
         const unsigned axes = chance(4) ? 2U : 1U;
         if (at(a).value.rank < (axes == 2 ? 2 : 1)) return;
-        if (!reduce(a, reduction_id<red::max>, axes, 1)) return;
+        if (chance(3)) {
+            table_op(op_id<op::relu>, a);
+            if (reduce(last(), reduction_id<red::sum>, axes, true))
+                table_op(op_id<op::sub>, a, last());
+            return;
+        }
+        if (!reduce(a, reduction_id<red::max>, axes, true)) return;
         if (!table_op(op_id<op::sub>, a, last())) return;
         if (options_.exact) return;
         std::size_t e = last();
         if (!is_floating(at(e).value.type)) e = cast(e, dtype::f32);
         table_op(op_id<op::exp>, e);
         e = last();
-        if (reduce(e, reduction_id<red::sum>, axes, 1)) table_op(op_id<op::div>, e, last());
+        if (reduce(e, reduction_id<red::sum>, axes, true)) table_op(op_id<op::div>, e, last());
     }
 
     void note_kinds() {
@@ -575,7 +359,6 @@ private:
     random_options options_;
     int64 frame_[4]{};
     bool bounding_ = false;
-    std::vector<item> items_;
     std::vector<plain> leaf_values_;
     std::vector<std::vector<char>> memory_;
 };

@@ -2,10 +2,7 @@
 #include <doctest/doctest.h>
 #include <vector>
 
-#include "ir/programs.hpp"
-#include "sinter/ir/lower.hpp"
-#include "sinter/ir/schedule.hpp"
-#include "sinter/ir/stage_interpreter.hpp"
+#include "ir/run_program.hpp"
 
 namespace sinter::test {
 namespace {
@@ -215,44 +212,6 @@ constexpr auto deep = nested_reductions<7>();
 constexpr auto deep_plan = schedule(deep);
 static_assert(deep_plan.stages == 2);
 
-/// Runs a program whose leaves are float with the given extents, by axis from the right.
-struct run_of {
-    bool fits = false;
-    int stages = 0;
-    run_counts counts{};
-
-    template <int Cap>
-    run_of(const graph<Cap>& g, policy rules, const std::vector<std::vector<int64>>& extents) {
-        const auto p = schedule(g, rules);
-        stages = p.stages;
-        std::vector<array_ref> leaf, value(static_cast<std::size_t>(g.size)), out;
-        std::vector<float> memory(1000, 1.0F);
-        for (const auto& e : extents) {
-            array_ref a;
-            for (std::size_t j = 0; j < e.size(); ++j) a.extent[j] = e[j];
-            make_row_major(a);
-            a.data = memory.data();
-            leaf.push_back(a);
-        }
-        bound_program b{view_of_graph(g)};
-        infer(b.g, leaf.data(), nullptr, nullptr, value.data());
-        std::vector<std::vector<float>> results;
-        for (int k = 0; k < g.roots; ++k) {
-            out.push_back(value[static_cast<std::size_t>(g.root[k])]);
-            make_row_major(out.back());
-            results.emplace_back(static_cast<std::size_t>(elements_of(out.back()) + 1));
-            out.back().data = results.back().data();
-        }
-        b.value = value.data();
-        b.out = out.data();
-        std::vector<typename lowering<Cap>::result> lowered;
-        for (int s = 0; s < p.stages; ++s) lowered.push_back(lower(g, p, s));
-        std::vector<stage_view> views;
-        for (const auto& l : lowered) views.push_back(view_of_stage(l));
-        fits = run_stages(b, views.data(), p.stages, &counts);
-    }
-};
-
 }  // namespace
 
 TEST_CASE("rules that only run time can judge") {
@@ -260,7 +219,7 @@ TEST_CASE("rules that only run time can judge") {
         const char* name;
         program g;
         bool policy::*rule;
-        std::vector<std::vector<int64>> extents;
+        extents of_leaves;
     };
     const row rows[] = {
         {"dropped axes", divided_by_total(), &policy::store_dropped, {{3, 2}, {2, 4}}},
@@ -270,8 +229,8 @@ TEST_CASE("rules that only run time can judge") {
         CAPTURE(r.name);
         policy off;
         off.*r.rule = false;
-        CHECK(run_of(r.g, {}, r.extents).fits);
-        CHECK_FALSE(run_of(r.g, off, r.extents).fits);
+        CHECK(run_of(r.g, {}, r.of_leaves).fits);
+        CHECK_FALSE(run_of(r.g, off, r.of_leaves).fits);
     }
     // Values that share nothing would run twice, each time for one of them.
     policy off;
@@ -283,8 +242,8 @@ TEST_CASE("rules that only run time can judge") {
 }
 
 TEST_CASE("every element of every array is read once") {
-    const auto loads = [](const program& g, const std::vector<std::vector<int64>>& extents) {
-        return run_of(g, {}, extents).counts.loads;
+    const auto loads = [](const program& g, const extents& e) {
+        return run_of(g, {}, e).counts.loads;
     };
     CHECK(loads(mean_of_everything(), {{5, 3}, {5, 3}}) == 30);
     CHECK(loads(softmax(), {{5, 3}}) == 3 * 15);  // one per pass: the row is kept on chip

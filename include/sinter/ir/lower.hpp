@@ -141,9 +141,20 @@ private:
             }
             if (y.h == how::reduce) check_reduction(i, x, y);
         }
+        at[i] = same_as(y);
+        if (at[i] >= 0) return;
         at[i] = static_cast<short>(r.size);
         r.node_of[r.size] = i;
         r.code[r.size++] = y;
+    }
+    // Nodes that differ only in the rank of their shape are one instruction.
+    constexpr short same_as(const instr& y) const {
+        if (y.h != how::compute && y.h != how::reduce) return -1;
+        for (short j = static_cast<short>(r.size - 1); j > y.in[0]; --j) {
+            const instr& z = r.code[j];
+            if (z.in[0] == y.in[0] && z.word() == y.word() && z.value == y.value) return j;
+        }
+        return -1;
     }
     constexpr void emit_source(const node& x, instr& y) const {
         if (x.k == kind::constant) {
