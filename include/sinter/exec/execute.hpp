@@ -128,7 +128,7 @@ public:
         for (int k = 0; k < t_.stages; ++k)
             for (int j = 0; j < t_.stage[k].stores; ++j) {
                 frame f;
-                if (t_.stage[k].head.core < 0 && !frame_of(b_, t_.stage[k], j, f)) return false;
+                if (!frame_of(b_, t_.stage[k], j, f)) return false;
                 frames_[detail::size(k)].push_back(f);
             }
         return true;
@@ -285,8 +285,14 @@ private:
                     wanted[detail::size(i)] = done[detail::size(i)] = 1;
             bound_space space;
             space_builder(b_, s, f).build(out.data(), wanted, space);
+            for (const int i : space.unread) space.load[detail::size(i)].data = one_element();
             start(s, space);
         }
+    }
+    // An element of any type that may be read.
+    void* one_element() {
+        memory_.push_back(runtime::allocate(b_.where, sizeof(double)));
+        return memory_.back()->data();
     }
     void start(const stage_table& s, const bound_space& space) {
         runtime::launch_record r;

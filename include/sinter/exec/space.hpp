@@ -32,6 +32,8 @@ struct bound_space {
     std::vector<ir::scalar_bits> scalar;
     std::vector<short> buffer;
     std::vector<unsigned char> fills;
+    std::vector<int>
+        unread;  // loads without elements that kernels may still touch, for muted results
     int64 bytes_in = 0, bytes_out = 0;
 
     void point() {
@@ -104,12 +106,13 @@ public:
         for (int j = 0; j < s_.load_count; ++j) {
             const ir::array_ref& a = b_.at(s_.node_of[s_.loads[j]]);
             loads_[count(j)] = a;
-            // An array that only muted results need is not walked: one element of it is valid to
-            // read, if any.
-            if (!used[count(s_.loads[j])])
-                for (int d = 0; d < max_rank; ++d) loads_[count(j)].stride[d] = 0;
-            else
+            if (used[count(s_.loads[j])]) {
                 out.bytes_in += bytes_of(a);
+                continue;
+            }
+            // Only muted results need it: any one element will do.
+            for (int64& stride : loads_[count(j)].stride) stride = 0;
+            if (ir::elements_of(a) == 0) out.unread.push_back(j);
         }
         for (int j = 0; j < s_.stores; ++j) {
             stores_[count(j)] = store_arrays[j];
@@ -148,7 +151,7 @@ private:
     // Outer axes (m, n) and the row axis k of a contraction.
     void core_axes() {
         const ir::node& x = b_.table->graph.n[s_.node_of[s_.head.core]];
-        const ir::array_ref &left = b_.at(x.in[0]), &right = b_.at(x.in[1]);
+        const ir::array_ref& left = b_.at(x.in[0]);
         const unsigned char left_ones = b_.table->graph.n[x.in[0]].ones,
                             right_ones = b_.table->graph.n[x.in[1]].ones;
         walked m{1, -1}, n{1, -1}, k{1, -1};
@@ -156,9 +159,9 @@ private:
             if (x.axes >> j & 1)
                 k = {left.extent[j], j};
             else if (!(left_ones >> j & 1) && (right_ones >> j & 1))
-                m = {left.extent[j], j};
+                m = {f_.extent[j], j};  // more than the operand has where it is broadcast
             else if (!(right_ones >> j & 1))
-                n = {right.extent[j], j};
+                n = {f_.extent[j], j};
         }
         axes_ = {m, n, k};
         outer_ = 2;
