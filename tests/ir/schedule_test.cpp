@@ -81,7 +81,6 @@ struct expected {
     graph<Cap> g;
     plan<Cap> p = schedule(g);
     constexpr explicit expected(const graph<Cap>& program) : g(program) {}
-    constexpr reason why(int root_or_node) const { return p.why[root_or_node]; }
     constexpr int passes(int s) const { return lower(g, p, s).head.passes; }
     constexpr int loads(int s) const { return lower(g, p, s).count(how::load); }
     constexpr int stored_because(reason r) const {

@@ -93,26 +93,34 @@ inline cell apply_operation(int op, dtype type, const cell* in) {
     });
 }
 
+namespace detail {
+
+template <class R, dtype D>
+cell fold_as(const cell* x, int64 count) {
+    constexpr dtype from = compute_dtype(D);
+    constexpr int id = reduction_id<R>;
+    constexpr bool position = R::info().result == reduces_to::position;
+    using T = compute_t<position ? from : compute_dtype(reduced_dtype(id, from))>;
+    auto s = R::template init<T>();
+    for (int64 i = 0; i < count; ++i)
+        R::template step<T>(s, convert<dtype_v<T>>(x[i].as<from>()), i);
+    return to_cell(R::template result<T>(s));
+}
+template <dtype D, class... R>
+cell fold_numbered(int id, const cell* x, int64 count, reduction_list<R...>) {
+    using call = cell (*)(const cell*, int64);
+    static constexpr call calls[] = {&fold_as<R, D>...};
+    return calls[id](x, count);
+}
+
+}  // namespace detail
+
 /// Reduction `id` of `count` values of type `type`, in order.
 inline cell fold_cells(int id, dtype type, const cell* x, int64 count) {
-    cell r{};
-    const auto fold = [&](auto red, auto d) {
-        using R = reduction_op<decltype(red)::value>;
-        constexpr dtype t = compute_dtype(static_cast<dtype>(decltype(d)::value));
-        constexpr dtype to = compute_dtype(reduced_dtype(decltype(red)::value, t));
-        constexpr bool position = R::info().result == reduces_to::position;
-        using T = compute_t<position ? t : to>;
-        auto s = R::template init<T>();
-        for (int64 i = 0; i < count; ++i)
-            R::template step<T>(s, convert<dtype_v<T>>(x[i].as<t>()), i);
-        r = to_cell(R::template result<T>(s));
-    };
-    with_dtype(type, [&](auto d) {
-        unroll<reduction_count>([&](auto red) {
-            if (id == decltype(red)::value) fold(red, d);
-        });
+    return with_dtype(type, [&](auto d) {
+        return detail::fold_numbered<static_cast<dtype>(decltype(d)::value)>(
+            id, x, count, reductions{});
     });
-    return r;
 }
 
 /// The user's functors: `call` applies functor `slot` to registers of the operands' types.

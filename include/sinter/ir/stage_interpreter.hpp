@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sinter/ir/frames.hpp"
+#include "sinter/ir/graph.hpp"
 #include "sinter/ir/interpret.hpp"
 
 namespace sinter::ir {
