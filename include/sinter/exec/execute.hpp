@@ -124,13 +124,15 @@ public:
     /// False when some stage cannot run as one program, because extents that were to be equal
     /// differ.
     bool fits() {
-        frames_.assign(detail::size(t_.stages), {});
-        for (int k = 0; k < t_.stages; ++k)
-            for (int j = 0; j < t_.stage[k].stores; ++j) {
-                frame f;
-                if (!frame_of(b_, t_.stage[k], j, f)) return false;
-                frames_[detail::size(k)].push_back(f);
-            }
+        launches_.assign(detail::size(t_.stages), {});
+        for (int k = 0; k < t_.stages; ++k) {
+            const stage_table& s = t_.stage[k];
+            auto& list = launches_[detail::size(k)];
+            list.resize(detail::size(s.stores));
+            const int n = ir::frames_of(t_.graph, s, b_.value.data(), list.data());
+            if (n < 0) return false;
+            list.resize(detail::size(n));
+        }
         return true;
     }
     /// Allocates and launches.
@@ -222,11 +224,7 @@ private:
     // Between launches that write results, one that asks for workspace could still fail: then
     // nothing may have been written in place.
     bool one_launch() const {
-        if (t_.graph.roots == 1) return true;
-        if (t_.stages != 1) return false;
-        for (const frame& f : frames_.front())
-            if (!(f == frames_.front().front())) return false;
-        return true;
+        return t_.graph.roots == 1 || (t_.stages == 1 && launches_.front().size() == 1);
     }
     bool reusable(const target& to, const ir::array_ref& a) const {
         const runtime::storage_ptr& m = *to.memory;
@@ -273,18 +271,10 @@ private:
         for (int j = 0; j < s.stores; ++j)
             out[detail::size(j)] =
                 s.store[j].root >= 0 ? targets_[s.store[j].root].result : b_.at(s.store[j].node);
-        // Results that turned out to walk different spaces take one launch each, with the others
-        // muted.
-        std::vector<char> done(detail::size(s.stores));
-        for (int j = 0; j < s.stores; ++j) {
-            if (done[detail::size(j)]) continue;
-            const frame& f = frames_[detail::size(k)][detail::size(j)];
-            std::vector<char> wanted(detail::size(s.stores));
-            for (int i = j; i < s.stores; ++i)
-                if (!done[detail::size(i)] && frames_[detail::size(k)][detail::size(i)] == f)
-                    wanted[detail::size(i)] = done[detail::size(i)] = 1;
+        // Results that turned out to walk different spaces take one launch each.
+        for (const ir::stage_launch& l : launches_[detail::size(k)]) {
             bound_space space;
-            space_builder(b_, s, f).build(out.data(), wanted, space);
+            space_builder(b_, s, l).build(out.data(), space);
             for (const int i : space.unread) space.load[detail::size(i)].data = one_element();
             start(s, space);
         }
@@ -313,7 +303,7 @@ private:
     const operand_list* const* lists_;
     int count_;
     target* targets_;
-    std::vector<std::vector<frame>> frames_;
+    std::vector<std::vector<ir::stage_launch>> launches_;  // by stage
     std::vector<runtime::storage_ptr> memory_;
 };
 

@@ -13,12 +13,7 @@ namespace sinter::exec {
 template <class Use>
 std::string explained(const binding& b, Use use) {
     const program_table& t = *b.table;
-    std::vector<ir::stage_view> stages;
-    for (int k = 0; k < t.stages; ++k) {
-        const stage_table& s = t.stage[k];
-        stages.push_back(
-            {s.code, s.size, s.node_of, s.store, s.stores, s.head, s.row_axes, s.core_axes});
-    }
+    const std::vector<ir::stage_view> stages(t.stage, t.stage + t.stages);
     return use(ir::explanation{
         .g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value.data()});
 }

@@ -106,20 +106,12 @@ private:
 
     template <int K>
     static constexpr stage_table stage_entry() {
-        constexpr auto& s = stage<K>;
-        return {kernel::kernel_kind_of<code<K>>(),
-                s.code,
-                s.node_of,
-                s.size,
-                s.store,
-                s.stores,
+        return {ir::view_of_stage(stage<K>),
+                kernel::kernel_kind_of<code<K>>(),
                 loads<K>.at,
                 loads<K>.count,
                 scalars<K>.at,
                 scalars<K>.count,
-                s.head,
-                s.row_axes,
-                s.core_axes,
                 &cpu::loops_for<code<K>, B>,
                 launcher_of<code<K>, B>()};
     }

@@ -6,24 +6,9 @@
 
 #include "sinter/exec/binding.hpp"
 #include "sinter/ir/bound.hpp"
+#include "sinter/ir/frames.hpp"
 
 namespace sinter::exec {
-
-/// Extents by axis from the right; an axis that nothing uses has extent 1.
-struct frame {
-    int64 extent[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1};
-    bool operator==(const frame&) const = default;
-
-    /// Takes in an array's extents; false when they contradict each other.
-    bool widen(const ir::array_ref& a) {
-        for (int j = 0; j < max_rank; ++j) {
-            if (a.extent[j] == 1 || a.extent[j] == extent[j]) continue;
-            if (extent[j] != 1) return false;
-            extent[j] = a.extent[j];
-        }
-        return true;
-    }
-};
 
 /// A stage's space and its arrays in it, owning what an ir::bound_stage points to.
 struct bound_space {
@@ -32,8 +17,7 @@ struct bound_space {
     std::vector<ir::scalar_bits> scalar;
     std::vector<short> buffer;
     std::vector<unsigned char> fills;
-    std::vector<int>
-        unread;  // loads without elements that kernels may still touch, for muted results
+    std::vector<int> unread;  // loads without elements that kernels may touch, for muted results
     int64 bytes_in = 0, bytes_out = 0;
 
     void point() {
@@ -45,68 +29,24 @@ struct bound_space {
 
 inline int64 bytes_of(const ir::array_ref& a) { return ir::elements_of(a) * size_of(a.type); }
 
-namespace detail {
-
-/// Which instructions of a stage a store needs.
-inline std::vector<char> reach(const stage_table& s, int store) {
-    std::vector<char> in(static_cast<std::size_t>(s.size));
-    in[static_cast<std::size_t>(s.store[store].value)] = 1;
-    for (int i = s.size - 1; i >= 0; --i) {
-        if (!in[static_cast<std::size_t>(i)]) continue;
-        for (const short c : s.code[i].in)
-            if (c >= 0) in[static_cast<std::size_t>(c)] = 1;
-        if (i == s.head.core)
-            in[static_cast<std::size_t>(s.head.core_a)] =
-                in[static_cast<std::size_t>(s.head.core_b)] = 1;
-    }
-    return in;
-}
-
-inline bool in_row(const stage_table& s, int axis) { return s.row_axes >> axis & 1; }
-
-}  // namespace detail
-
-/// The space that one store of a stage walks; false when a reduction inside does not have the
-/// extent that the rest of the stage has, so that the stage cannot run as one row program.
-inline bool frame_of(const binding& b, const stage_table& s, int store, frame& f) {
-    const auto in = detail::reach(s, store);
-    for (int i = 0; i < s.size; ++i)
-        if (in[static_cast<std::size_t>(i)] && !f.widen(b.at(s.node_of[i]))) return false;
-    for (int i = 0; i < s.size; ++i) {
-        if (!in[static_cast<std::size_t>(i)] || s.code[i].h != ir::how::reduce) continue;
-        const ir::array_ref& x = b.at(s.node_of[s.code[i].in[0]]);
-        for (int j = 0; j < max_rank; ++j)
-            if (detail::in_row(s, j) && x.extent[j] != f.extent[j]) return false;
-    }
-    return true;
-}
-
 /// The axes of a stage in the order in which it walks them.
 class space_builder {
 public:
-    space_builder(const binding& b, const stage_table& s, const frame& f) : b_(b), s_(s), f_(f) {}
+    space_builder(const binding& b, const stage_table& s, const ir::stage_launch& f)
+        : b_(b), s_(s), f_(f) {}
 
-    /// Fills `out`; `wanted` says which stores take part.
-    void build(const ir::array_ref* store_arrays,
-               const std::vector<char>& wanted,
-               bound_space& out) {
+    /// Fills `out`. The stores that the launch does not write are muted.
+    void build(const ir::array_ref* store_arrays, bound_space& out) {
         const auto count = [](int n) { return static_cast<std::size_t>(n); };
         out.load.assign(count(s_.load_count), {});
         out.store.assign(count(s_.stores), {});
         out.scalar.assign(count(s_.scalar_count), {});
-        std::vector<char> used(count(s_.size));
-        for (int j = 0; j < s_.stores; ++j) {
-            if (!wanted[count(j)]) continue;
-            const auto in = detail::reach(s_, j);
-            for (int i = 0; i < s_.size; ++i)
-                used[count(i)] = static_cast<char>(used[count(i)] | in[count(i)]);
-        }
         loads_.assign(count(s_.load_count), {});
         stores_.assign(count(s_.stores), {});
         for (int j = 0; j < s_.load_count; ++j) {
             const ir::array_ref& a = b_.at(s_.node_of[s_.loads[j]]);
             loads_[count(j)] = a;
-            if (used[count(s_.loads[j])]) {
+            if (f_.needed[s_.loads[j]]) {
                 out.bytes_in += bytes_of(a);
                 continue;
             }
@@ -116,7 +56,7 @@ public:
         }
         for (int j = 0; j < s_.stores; ++j) {
             stores_[count(j)] = store_arrays[j];
-            if (!wanted[count(j)])
+            if (!(f_.stores >> j & 1))
                 stores_[count(j)].data = nullptr;
             else
                 out.bytes_out += bytes_of(store_arrays[j]);
@@ -138,6 +78,7 @@ private:
         int axis;
     };
 
+    bool in_row(int axis) const { return s_.row_axes >> axis & 1; }
     ir::scalar_bits scalar_value(int node) const {
         const ir::node& x = b_.table->graph.n[node];
         if (x.k == ir::kind::scalar) return b_.scalar[static_cast<std::size_t>(x.slot)];
@@ -170,7 +111,7 @@ private:
     // row-major order.
     void row_axes() {
         for (int j = max_rank - 1; j >= 0; --j)
-            if (!detail::in_row(s_, j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
+            if (!in_row(j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
         const ir::array_ref* lead = nullptr;
         for (const auto& a : stores_)
             if (a.data && !lead) lead = &a;
@@ -180,7 +121,7 @@ private:
             });
         outer_ = static_cast<int>(axes_.size());
         for (int j = max_rank - 1; j >= 0; --j)
-            if (detail::in_row(s_, j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
+            if (in_row(j) && f_.extent[j] != 1) axes_.push_back({f_.extent[j], j});
     }
 
     static int64 stride_along(const ir::array_ref& a, int axis) {
@@ -225,7 +166,7 @@ private:
 
     const binding& b_;
     const stage_table& s_;
-    const frame& f_;
+    const ir::stage_launch& f_;
     std::vector<ir::array_ref> loads_, stores_;
     std::vector<walked> axes_;
     int outer_ = 0;

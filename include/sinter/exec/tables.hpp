@@ -14,23 +14,16 @@
 
 namespace sinter::exec {
 
-/// One stage.
-struct stage_table {
-    kernel::kernel_kind kind;
-    const ir::instr* code;
-    const short* node_of;  // instruction -> graph node
-    int size;
-    const ir::stage_store* store;
-    int stores;
-    const short* loads;  // instructions that read arrays, in kernel order
-    int load_count;
-    const short* scalars;
-    int scalar_count;
-    ir::stage_head head;
-    unsigned char row_axes, core_axes;
-    const cpu::stage_loops& (*loops)();
+/// One stage, with what runs it.
+struct stage_table : ir::stage_view {
+    kernel::kernel_kind kind{};
+    const short* loads = nullptr;  // instructions that read arrays, in kernel order
+    int load_count = 0;
+    const short* scalars = nullptr;
+    int scalar_count = 0;
+    const cpu::stage_loops& (*loops)() = nullptr;
     // Runs the stage on a device with kernels; null when this file has none.
-    void (*launch)(const ir::bound_stage&, const runtime::launch_record&);
+    void (*launch)(const ir::bound_stage&, const runtime::launch_record&) = nullptr;
 };
 
 struct visited {

@@ -60,7 +60,15 @@ inline const char* kind_text(const stage_view& s) {
 
 }  // namespace detail
 
-inline stage_cost cost_of(const explanation& e, const stage_view& s) {
+/// True when an earlier load of the stage reads the very same array in the same way.
+inline bool is_repeated_load(const stage_view& s, const value_names& names, int i) {
+    const int array = names.same_array(s.node_of[i]);
+    for (int j = 0; j < i; ++j)
+        if (s.code[j].h == how::load && names.same_array(s.node_of[j]) == array) return true;
+    return false;
+}
+
+inline stage_cost cost_of(const explanation& e, const stage_view& s, const value_names& names) {
     stage_cost c;
     for (int i = 0; i < s.size; ++i) {
         const instr& x = s.code[i];
@@ -70,7 +78,8 @@ inline stage_cost cost_of(const explanation& e, const stage_view& s) {
         const int times = x.loops ? __builtin_popcount(x.loops) : 1;
         c.operations += x.h == how::compute || x.h == how::reduce || x.h == how::core;
         if (x.h == how::load) {
-            c.read += detail::bytes_of_value(e.value[s.node_of[i]], n.type);
+            if (!is_repeated_load(s, names, i))
+                c.read += detail::bytes_of_value(e.value[s.node_of[i]], n.type);
         } else if (x.h == how::compute) {
             c.flops += elements * info_of(x.op).flops * times;
         } else if (x.h == how::reduce) {
@@ -107,7 +116,7 @@ inline std::string explain_text(const explanation& e) {
     r += "\n";
     for (int k = 0; k < e.p.stages; ++k) {
         const stage_view& s = e.stage[k];
-        const stage_cost c = cost_of(e, s);
+        const stage_cost c = cost_of(e, s, names);
         r += "kernel " + std::to_string(k + 1) + ": " + detail::kind_text(s);
         if (s.head.passes > 1) r += ", " + std::to_string(s.head.passes) + " passes over each row";
         r += "\n";
@@ -118,7 +127,7 @@ inline std::string explain_text(const explanation& e) {
              detail::flops_text(c.flops) + "\n";
         std::string reads;
         for (int i = 0; i < s.size; ++i) {
-            if (s.code[i].h != how::load) continue;
+            if (s.code[i].h != how::load || is_repeated_load(s, names, i)) continue;
             const short n = s.node_of[i];
             reads += (reads.empty() ? "" : ", ") + names.loaded(n) + " " + names.shape_of(n) + " " +
                      name_of(e.g.n[n].type);
@@ -193,13 +202,16 @@ inline std::string explain_dot(const explanation& e) {
         r += "  subgraph cluster_" + std::to_string(k) + " {\n    label=" +
              detail::quoted("kernel " + std::to_string(k + 1) + ": " + detail::kind_text(s)) +
              ";\n";
+        const auto array_of = [&](int i) {
+            return static_cast<short>(names.same_array(s.node_of[i]));
+        };
         const auto id = [&](int i) {
-            return s.code[i].h == how::load ? "a" + std::to_string(s.node_of[i])
+            return s.code[i].h == how::load ? "a" + std::to_string(array_of(i))
                                             : prefix + std::to_string(i);
         };
         for (int i = 0; i < s.size; ++i) {
             if (s.code[i].h == how::load) {
-                const short n = s.node_of[i], c = e.g.n[n].in[0];
+                const short n = array_of(i), c = e.g.n[n].in[0];
                 box(n, names.loaded(n));
                 if (e.g.n[n].k == kind::index_map)
                     edges += "  " + box(c, e.p.stored[c] ? names.stored(c) : names.loaded(c)) +

@@ -58,6 +58,7 @@ public:
                          (e.g.roots > 1 ? std::to_string(k) : "");
             if (n.empty()) n = fresh();
         }
+        number_arrays();
     }
     /// The next unused name of a temporary.
     std::string fresh() { return "t" + std::to_string(next_++); }
@@ -67,12 +68,19 @@ public:
     /// The array that a load of node i reads, with how it is seen.
     std::string loaded(int i) const {
         const node& x = e_.g.n[i];
-        if (x.k == kind::leaf) return seen("x" + std::to_string(x.slot), x.view);
+        if (x.k == kind::leaf) return seen("x" + std::to_string(array_number(x.slot)), x.view);
         if (x.k != kind::index_map) return stored(i);
         const int c = x.in[0];
         std::string s = e_.g.n[c].k == kind::leaf ? loaded(c) : stored(c);
         if (x.slot >= 0) s = "reshape(" + s + ")";
         return seen(s, x.view);
+    }
+
+    /// The node that stands for all leaves which are this very array, seen in the same way.
+    int same_array(int i) const {
+        for (int j = 0; j < i; ++j)
+            if (are_same(j, i)) return j;
+        return i;
     }
 
     /// The shape of what a load of node i reads, as the user wrote it.
@@ -91,6 +99,32 @@ public:
     }
 
 private:
+    bool are_same(int i, int j) const {
+        const node &x = e_.g.n[i], &y = e_.g.n[j];
+        if (x.k != kind::leaf || y.k != kind::leaf || x.view != y.view) return false;
+        const array_ref &a = e_.value[i], &b = e_.value[j];
+        bool same = a.data && a.data == b.data && a.type == b.type;
+        for (int d = 0; d < max_rank; ++d)
+            same = same && a.extent[d] == b.extent[d] && a.stride[d] == b.stride[d];
+        return same;
+    }
+    // Slots that hold one array share a number; numbers follow the order in which arrays are met.
+    void number_arrays() {
+        int next = 0;
+        for (int i = 0; i < e_.g.size; ++i) {
+            if (e_.g.n[i].k != kind::leaf || !e_.p.live[i]) continue;
+            const auto slot = static_cast<std::size_t>(e_.g.n[i].slot);
+            if (number_.size() <= slot) number_.resize(slot + 1, -1);
+            if (number_[slot] >= 0) continue;
+            const int j = same_array(i);
+            const int known = j < i ? array_number(e_.g.n[j].slot) : -1;
+            number_[slot] = known >= 0 ? known : next++;
+        }
+    }
+    int array_number(short slot) const {
+        const auto s = static_cast<std::size_t>(slot);
+        return s < number_.size() ? number_[s] : -1;
+    }
     std::string seen(const std::string& s, short view) const {
         if (view < 0) return s;
         const view_step& v = e_.g.views[view];
@@ -111,6 +145,7 @@ private:
 
     const explanation& e_;
     std::vector<std::string> name_;
+    std::vector<int> number_;  // of arrays, by slot
     int next_ = 0;
 };
 

@@ -202,6 +202,8 @@ struct graph {
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {
+        // An array may lie in any order: a conversion to its own type copies it.
+        if (n[a].k == kind::leaf) a = pointwise(op_cast, n[a].type, a);
         node x;
         x.k = kind::index_map;
         x.type = n[a].type;
@@ -373,7 +375,8 @@ private:
         x.in[0] = i;
         return x;
     }
-    // An operand of a contraction, which is computed from arrays: one that folds is stored as it is.
+    // An operand of a contraction, which is computed from arrays: one that folds is stored as it
+    // is.
     constexpr short operand(short a, const axis_map& m) {
         sink s;
         s.map = m;

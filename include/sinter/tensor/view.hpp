@@ -46,14 +46,14 @@ private:
 
 namespace detail {
 
+template <class E>
+inline constexpr bool is_expr = false;
 template <class S>
-inline constexpr bool is_leaf = false;
-template <dtype D, int R>
-inline constexpr bool is_leaf<sym::leaf<D, R>> = true;
+inline constexpr bool is_expr<expr<S>> = true;
 
 /// An expression that is no tensor.
 template <class E>
-concept lazy = expression<E> && !is_leaf<symbol_of<E>>;
+concept lazy = is_expr<std::remove_cvref_t<E>>;
 
 template <int R>
 operand shape_operand(const shape<R>& s) {
