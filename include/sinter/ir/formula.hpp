@@ -108,17 +108,23 @@ private:
             same = same && a.extent[d] == b.extent[d] && a.stride[d] == b.stride[d];
         return same;
     }
-    // Slots that hold one array share a number; numbers follow the order in which arrays are met.
+    // Arrays are numbered as the expression names them; slots that hold one array share a number.
     void number_arrays() {
-        int next = 0;
+        std::vector<int> first;  // by slot: the first live node of it, or -1
         for (int i = 0; i < e_.g.size; ++i) {
             if (e_.g.n[i].k != kind::leaf || !e_.p.live[i]) continue;
             const auto slot = static_cast<std::size_t>(e_.g.n[i].slot);
-            if (number_.size() <= slot) number_.resize(slot + 1, -1);
-            if (number_[slot] >= 0) continue;
-            const int j = same_array(i);
-            const int known = j < i ? array_number(e_.g.n[j].slot) : -1;
-            number_[slot] = known >= 0 ? known : next++;
+            if (first.size() <= slot) first.resize(slot + 1, -1);
+            if (first[slot] < 0) first[slot] = i;
+        }
+        number_.assign(first.size(), -1);
+        int next = 0;
+        for (std::size_t s = 0; s < first.size(); ++s) {
+            if (first[s] < 0) continue;
+            int known = -1;
+            for (std::size_t r = 0; r < s && known < 0; ++r)
+                if (first[r] >= 0 && are_same(first[r], first[s])) known = number_[r];
+            number_[s] = known >= 0 ? known : next++;
         }
     }
     int array_number(short slot) const {
