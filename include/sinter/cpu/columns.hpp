@@ -31,6 +31,10 @@ inline int column_axis(context& c) {
     return best;
 }
 
+/// Rows side by side at most. Memory is read in pieces of as many elements, one for each step along
+/// the rows: short pieces would keep it from being read ahead.
+inline constexpr int64 column_tile = 4 * tile_length;
+
 /// The folds of many rows side by side. Short blocks are merged pairwise, so that the error of a
 /// sum grows with the logarithm of the rows' length.
 class column_tally {
@@ -92,7 +96,7 @@ inline void run_columns(context& c, int column) {
     loop_space s, nothing;
     s.push(column, c.bound.extent[column]);
     nothing.push(no_axis, 1);
-    c.capacity = std::min(tile_length, s.length);
+    c.capacity = std::min(column_tile, s.length);
     int outer_axes[max_rank]{}, outer_count = 0, row_axes[max_rank]{};
     for (int d = 0; d < outer; ++d)
         if (d != column) outer_axes[outer_count++] = d;

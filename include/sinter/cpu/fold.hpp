@@ -56,14 +56,14 @@ struct fold_of {
         std::memcpy(to, &total, sizeof total);
     }
     static void step(void* states, const void* values, int64 n, int64 at) {
-        state* s = static_cast<state*>(states);
-        const value* x = static_cast<const value*>(values);
+        state* __restrict s = static_cast<state*>(states);
+        const value* __restrict x = static_cast<const value*>(values);
         for (int64 i = 0; i < n; ++i)
             R::template step<folded>(s[i], ir::convert<dtype_v<folded>>(x[i]), at);
     }
     static void merge(void* states, const void* other, int64 n) {
-        state* s = static_cast<state*>(states);
-        const state* o = static_cast<const state*>(other);
+        state* __restrict s = static_cast<state*>(states);
+        const state* __restrict o = static_cast<const state*>(other);
         for (int64 i = 0; i < n; ++i) R::template merge<folded>(s[i], o[i]);
     }
     static void result(const void* from, void* reg) {
