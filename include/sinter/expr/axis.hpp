@@ -26,9 +26,12 @@ template <int... A>
 constexpr bool valid_axes(int rank) {
     unsigned seen = 0;
     bool ok = true;
-    ((ok = ok && A >= -rank && A < rank && !(seen >> ((A + rank) & 31) & 1),
-      seen |= 1U << ((A + rank) & 31)),
-     ...);
+    const auto take = [&](int a) {
+        const unsigned bit = 1U << ((a < 0 ? a + rank : a) & 31);
+        ok = ok && a >= -rank && a < rank && !(seen & bit);
+        seen |= bit;
+    };
+    (take(A), ...);
     return ok;
 }
 /// The axes as bits counted from the right; no axis: all.
