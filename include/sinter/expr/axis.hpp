@@ -26,7 +26,7 @@ template <int... A>
 constexpr bool valid_axes(int rank) {
     unsigned seen = 0;
     bool ok = true;
-    const auto take = [&](int a) {
+    [[maybe_unused]] const auto take = [&](int a) {
         const unsigned bit = 1U << ((a < 0 ? a + rank : a) & 31);
         ok = ok && a >= -rank && a < rank && !(seen & bit);
         seen |= bit;
