@@ -36,6 +36,10 @@ bool try_both(const operand_list* const* lists, Use&& use) {
 template <class B, class... S, class Use>
 void with_variant(const operand_list* const* lists, Use&& use) {
     constexpr bool shares = (false || ... || S::has_share);
+    if constexpr (has_siblings<S...>)
+        if (detail::try_both<variant{.merged = true, .siblings = true}.number(), B, S...>(lists,
+                                                                                          use))
+            return;
     if constexpr (merges<S...>)
         if (detail::try_both<variant{.merged = true}.number(), B, S...>(lists, use)) return;
     if (detail::try_both<0, B, S...>(lists, use)) return;

@@ -10,12 +10,15 @@
 
 namespace sinter::exec {
 
-/// How a program is compiled: assuming that structurally equal parts are equal (`merged`), with
-/// every inline reduction stored (`split`), with shared parts evaluated before (`flat`).
+/// How a program is compiled: assuming that structurally equal parts are equal (`merged`) and that
+/// several results read the same arrays (`siblings`), with every inline reduction stored (`split`),
+/// with shared parts evaluated before (`flat`).
 struct variant {
-    bool merged = false, split = false, flat = false;
-    constexpr int number() const { return merged | split << 1 | flat << 2; }
-    static constexpr variant of(int n) { return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0}; }
+    bool merged = false, split = false, flat = false, siblings = false;
+    constexpr int number() const { return merged | split << 1 | flat << 2 | siblings << 3; }
+    static constexpr variant of(int n) {
+        return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0, (n & 8) != 0};
+    }
 };
 
 /// Room for a graph: small ones get what they need, the others all the same.
@@ -27,7 +30,7 @@ constexpr ir::graph<Cap> build_graph(const ir::slot_map<Cap>& slots, bool flat) 
     ir::graph<Cap> g;
     g.slots = slots;
     g.shares_as_leaves = flat;
-    ((g.root[g.roots++] = S::emit(g)), ...);
+    (g.add_root(S::emit(g)), ...);
     return g;
 }
 
@@ -66,7 +69,8 @@ struct program {
 
     static constexpr auto build() {
         if constexpr (how.merged) {
-            constexpr auto merges = ir::find_merges(build_graph<cap, S...>({}, how.flat));
+            constexpr auto merges =
+                ir::find_merges(build_graph<cap, S...>({}, how.flat), how.siblings);
             return build_graph<cap, S...>(merges.slots, how.flat);
         } else {
             return build_graph<cap, S...>({}, how.flat);
@@ -163,14 +167,22 @@ private:
     }
 };
 
+/// The guess of find_merges for S...; the one about siblings contains the other.
+template <bool Siblings, class... S>
+inline constexpr auto guess = ir::find_merges(
+    build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, false), Siblings);
 /// True when some parts of S... would merge if their leaves were equal.
 template <class... S>
-inline constexpr bool merges =
-    ir::find_merges(build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, false)).any;
+inline constexpr bool merges = guess<false, S...>.any;
+/// True when several results could read the same arrays.
+template <class... S>
+inline constexpr bool has_siblings = sizeof...(S) > 1 && guess<true, S...>.any;
 
 /// The plan that runs when everything that looks alike is alike.
 template <class... S>
-inline constexpr auto fused_plan =
-    program<variant{.merged = merges<S...>}.number(), host_backend, S...>::plan;
+inline constexpr auto fused_plan = program<
+    variant{.merged = merges<S...> || has_siblings<S...>, .siblings = has_siblings<S...>}.number(),
+    host_backend,
+    S...>::plan;
 
 }  // namespace sinter::exec

@@ -32,6 +32,7 @@ struct graph {
     view_step views[max_views]{};
     int view_count = 0;
     short root[max_roots]{};
+    short root_leaves[max_roots]{};  // leaves met up to the end of each root
     int roots = 0;
     // Emission state: what was visited (leaf, scalar, ... and its slot), and the values in scope of
     // `with`.
@@ -87,6 +88,10 @@ struct graph {
             throw "Sinter: an expression has too many views: assign a part of it to a tensor.";
         views[view_count] = v;
         return static_cast<short>(view_count++);
+    }
+    constexpr void add_root(short i) {
+        root[roots] = i;
+        root_leaves[roots++] = static_cast<short>(leaves);
     }
     constexpr void note(visit what, int slot) {
         if (visit_count == Cap)

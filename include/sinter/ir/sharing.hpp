@@ -37,12 +37,15 @@ struct classes {
     }
 };
 
-// Worth sharing: a sub-expression that reduces, multiplies matrices or computes something dear. A
-// few additions are recomputed for less than a wrong guess costs.
+// Worth sharing: a sub-expression that reduces, multiplies matrices, computes something dear or
+// takes several operations. One addition is repeated for less than a wrong guess costs.
 inline constexpr int dear_flops = 4;
 constexpr bool dear(const node& x) {
     return x.k == kind::reduction || x.k == kind::contraction ||
            (x.k == kind::pointwise && (x.op == op_user || info_of(x.op).flops >= dear_flops));
+}
+constexpr bool is_source_node(const node& x) {
+    return x.k == kind::leaf || x.k == kind::scalar || x.k == kind::constant;
 }
 
 // Joins the sources below two structurally equal nodes.
@@ -52,11 +55,34 @@ constexpr void join_below(const graph<Cap>& g, classes<Cap>& nodes, short a, sho
     for (int k = 0; k < 3; ++k) join_below(g, nodes, g.n[a].in[k], g.n[b].in[k]);
 }
 
+// Results that are computed together usually read the same arrays in the same order: joins the k-th
+// leaf of each type in every root with the k-th of that type in the first.
+template <int Cap>
+constexpr void join_siblings(const graph<Cap>& g, classes<Cap>& nodes) {
+    short node_of[Cap]{};  // slot -> its plain leaf
+    for (short i = 0; i < g.size; ++i)
+        if (g.n[i].k == kind::leaf && g.n[i].view < 0) node_of[g.n[i].slot] = i;
+    const auto same_type = [&](short a, short b) {
+        const node &x = g.n[node_of[a]], &y = g.n[node_of[b]];
+        return x.type == y.type && x.rank == y.rank;
+    };
+    for (int r = 1; r < g.roots; ++r) {
+        const short first = g.root_leaves[r - 1];
+        for (short s = first; s < g.root_leaves[r]; ++s) {
+            int before = 0;
+            for (short t = first; t < s; ++t) before += same_type(t, s);
+            for (short t = 0; t < g.root_leaves[0]; ++t)
+                if (same_type(t, s) && before-- == 0) nodes.join(node_of[t], node_of[s]);
+        }
+    }
+}
+
 }  // namespace merge
 
-/// Finds the merges of graph `g`, whose slots are all distinct.
+/// Finds the merges of graph `g`, whose slots are all distinct. `siblings`: guess also that several
+/// roots read the same arrays.
 template <int Cap>
-constexpr merge_plan<Cap> find_merges(const graph<Cap>& g) {
+constexpr merge_plan<Cap> find_merges(const graph<Cap>& g, bool siblings = false) {
     merge_plan<Cap> r;
     graph<Cap> shapes;   // the same nodes, whatever their leaves
     short like[Cap]{};   // node -> its structure
@@ -65,12 +91,12 @@ constexpr merge_plan<Cap> find_merges(const graph<Cap>& g) {
     merge::classes<Cap> nodes;
     for (short i = 0; i < g.size; ++i) {
         node x = g.n[i];
-        const bool source = x.k == kind::leaf || x.k == kind::scalar;
+        const bool source = merge::is_source_node(x);
         if (source || (x.k == kind::pointwise && x.op == op_user)) x.slot = 0;
         worth[i] = merge::dear(x);
         for (short& c : x.in)
             if (c >= 0) {
-                worth[i] = worth[i] || worth[c];
+                worth[i] = worth[i] || worth[c] || !merge::is_source_node(g.n[c]);
                 c = like[c];
             }
         like[i] = shapes.add(x);
@@ -80,6 +106,7 @@ constexpr merge_plan<Cap> find_merges(const graph<Cap>& g) {
         else if (!source && worth[i])
             merge::join_below(g, nodes, static_cast<short>(before - 1), i);
     }
+    if (siblings) merge::join_siblings(g, nodes);
     // Nodes of one class share their slots; a slot may be behind several nodes (views of one
     // array).
     merge::classes<Cap> leaf, scalar, functor;
