@@ -99,6 +99,11 @@ constexpr merge_plan<Cap> find_merges(const graph<Cap>& g, bool siblings = false
                 worth[i] = worth[i] || worth[c] || !merge::is_source_node(g.n[c]);
                 c = like[c];
             }
+        // A product of two equal structures is nearly always a square.
+        const short left = g.n[i].in[0], right = g.n[i].in[1];
+        if (x.k == kind::pointwise && x.op == op_id<op::mul> && x.in[0] == x.in[1] &&
+            !merge::is_source_node(g.n[left]))
+            merge::join_below(g, nodes, left, right);
         like[i] = shapes.add(x);
         short& before = first[like[i]];
         if (before == 0)
