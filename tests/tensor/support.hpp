@@ -186,11 +186,11 @@ sn::tensor<T, R> put(const values<V>& v, device d, layout l = layout::plain) {
     const bool gaps = l == layout::spaced || l == layout::mixed;
     const bool negative = l == layout::backwards || l == layout::mixed;
     sn::shape<R> e{};
-    std::array<int64, R> stride{};
+    std::array<int64, static_cast<std::size_t>(R)> stride{};
     int64 step = gaps ? 2 : 1, first = l == layout::misaligned || l == layout::mixed ? 1 : 0;
-    for (std::size_t i = 0; i < R; ++i) {
+    for (std::size_t i = 0; i < v.shape.size(); ++i) {
         const bool reversed = l == layout::reversed_axes || l == layout::mixed;
-        const std::size_t k = reversed ? i : R - 1 - i;
+        const std::size_t k = reversed ? i : v.shape.size() - 1 - i;
         e[k] = v.shape[k];
         const bool flip = negative && (l == layout::backwards || i % 2 == 0);
         stride[k] = flip ? -step : step;
@@ -202,7 +202,7 @@ sn::tensor<T, R> put(const values<V>& v, device d, layout l = layout::plain) {
     std::size_t k = 0;
     for_each_index(v.shape, [&](const extents& i) {
         int64 place = first;
-        for (std::size_t j = 0; j < R; ++j) place += i[j] * stride[j];
+        for (std::size_t j = 0; j < i.size(); ++j) place += i[j] * stride[j];
         const T x = element_of<T>(v.of[k++]);
         std::memcpy(host.data() + at(place) * sizeof(T), &x, sizeof x);
     });
@@ -223,7 +223,7 @@ values<exact_t<T>> get(const sn::tensor<T, R>& t) {
     std::size_t k = 0;
     for_each_index(v.shape, [&](const extents& i) {
         int64 place = t.offset();
-        for (std::size_t j = 0; j < R; ++j) place += i[j] * t.strides()[j];
+        for (std::size_t j = 0; j < i.size(); ++j) place += i[j] * t.strides()[j];
         T x{};
         std::memcpy(&x, host.data() + at(place) * sizeof(T), sizeof x);
         v.of[k++] = static_cast<exact_t<T>>(x);

@@ -177,11 +177,11 @@ TEST_CASE("assignment to a view writes through") {
             CHECK(difference(get(a), transposed(doubled_plus_one(w))) == "");
             slice(a, range(1, 3), range(0, 6, 2)) = 7;
             auto want = transposed(doubled_plus_one(w));
-            for (const std::size_t i : {1, 2})
-                for (const std::size_t j : {0, 2, 4}) want.of[i * 6 + j] = 7;
+            for (const std::size_t i : {1UL, 2UL})
+                for (const std::size_t j : {0UL, 2UL, 4UL}) want.of[i * 6 + j] = 7;
             CHECK(difference(get(a), want) == "");
             slice(a, range(3, 4)) = slice(b, range(2, 3), range(1, 2));  // one value for a row
-            for (const std::size_t j : {18, 19, 20, 21, 22, 23}) want.of[j] = w.of[9];
+            for (const std::size_t j : {18UL, 19UL, 20UL, 21UL, 22UL, 23UL}) want.of[j] = w.of[9];
             CHECK(difference(get(a), want) == "");
             permute(a, axes<1, 0>) = slice(b, sn::_, range(3, 4));  // a column for every column
             CHECK(difference(get(a),
@@ -217,7 +217,7 @@ TEST_CASE("compound assignment reaches everyone who shares the memory") {
             auto column = slice(a, sn::_, range(2, 3));
             column /= 2;
             auto want = map([](double x, double y) { return (x + y) * 3 - y * 0.5; }, v, w);
-            for (const std::size_t i : {2, 7, 12}) want.of[i] /= 2;
+            for (const std::size_t i : {2UL, 7UL, 12UL}) want.of[i] /= 2;
             CHECK(difference(get(also), want) == "");
             CHECK(also.data() == a.data());
         }
