@@ -394,7 +394,16 @@ TEST_CASE("functors with state fuse like operations of the library") {
                 map([](double p, double q) { return 2 * (p + 6 * q) + (p + 1 - q); }, x, y);
             CHECK(difference(get(r), want) == "");
         }
-        // Equal states are one computation, and stay right.
+        // One structure: equal states are one computation, different ones are not.
+        for (const float by : {2.0F, 3.0F}) {
+            const auto p = put<float, 2>(x, d), q = put<float, 2>(x, d);
+            const tensor<float, 2> apart =
+                elementwise(scaled_sum{2, 1}, p, q) * 2 - elementwise(scaled_sum{by, 1}, p, q);
+            CHECK(difference(get(apart),
+                             map([by](double v) { return 6 * v - (v + by * v); }, x),
+                             0,
+                             1e-300) == "");
+        }
         const auto a = put<float, 2>(x, d);
         const auto e = elementwise(scaled_sum{2, 2}, a, a);
         const tensor<float, 2> twice = e * e;
