@@ -319,4 +319,29 @@ TEST_CASE("results computed together whose extents turn out to differ") {
     });
 }
 
+TEST_CASE("results of one array, one of which is broadcast against more rows") {
+    on_each_device([](device d) {
+        for (const extents& e : {extents{4, 6}, extents{1, 6}, extents{4, 1}, extents{1, 1}}) {
+            const auto v = random(e, 61), w = random({4, 6}, 62);
+            const auto x = put<float, 2>(v, d), u = put<float, 2>(w, d);
+            const auto times = [](double p, double q) { return p * q; };
+            tensor<float, 2> a, b;
+            tensor<float, 1> s, t;
+            sn::evaluate(out(a) = x * 2, out(b) = x * u);
+            CHECK(difference(get(a), map([](double p) { return 2 * p; }, v)) == "");
+            CHECK(difference(get(b), map(times, v, w)) == "");
+            sn::evaluate(out(s) = sum(x * 0.5, axis<1>), out(t) = sum(x * 0.5 * u, axis<1>));
+            const auto half = map([](double p) { return p * 0.5; }, v);
+            CHECK(difference(get(s), fold(half, {1}, false, total<double>)) == "");
+            CHECK(difference(get(t), fold(map(times, half, w), {1}, false, total<double>)) == "");
+            sn::evaluate(out(a) = x - max(x, axis<1>, keepdims),
+                         out(b) = x * u - sum(x * u, axis<1>, keepdims));
+            const auto minus = [](double p, double q) { return p - q; };
+            CHECK(difference(get(a), map(minus, v, fold(v, {1}, true, largest<double>))) == "");
+            const auto xu = map(times, v, w);
+            CHECK(difference(get(b), map(minus, xu, fold(xu, {1}, true, total<double>))) == "");
+        }
+    });
+}
+
 }  // namespace
