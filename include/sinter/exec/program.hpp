@@ -34,30 +34,37 @@ constexpr ir::graph<Cap> build_graph(const ir::slot_map<Cap>& slots, bool flat) 
     return g;
 }
 
-/// A graph of S... as a table without stages: enough to bind operands and find extents.
+template <int Cap>
+struct visit_list {
+    visited at[Cap]{};
+};
+template <int Cap>
+constexpr visit_list<Cap> visits_of(const ir::graph<Cap>& g) {
+    visit_list<Cap> v;
+    for (int i = 0; i < g.visit_count; ++i) v.at[i] = {g.visits[i].what, g.visits[i].slot};
+    return v;
+}
+/// What binding needs of a graph: a table without stages.
+template <int Cap>
+constexpr program_table table_of_graph(const ir::graph<Cap>& g, const visit_list<Cap>& visits) {
+    return {.graph = ir::view_of_graph(g),
+            .visits = visits.at,
+            .visit_count = g.visit_count,
+            .leaves = g.leaves,
+            .scalars = g.scalars,
+            .functors = g.functors,
+            .slices = g.slices,
+            .shapes = g.shapes,
+            .shares = g.shares};
+}
+
+/// The graph of S... alone: enough to find extents.
 template <bool Flat, class... S>
 struct graph_only {
     static constexpr auto graph =
         build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, Flat);
-    struct visit_list {
-        visited at[decltype(graph)::cap]{};
-    };
-    static constexpr visit_list make_visits() {
-        visit_list v;
-        for (int i = 0; i < graph.visit_count; ++i)
-            v.at[i] = {graph.visits[i].what, graph.visits[i].slot};
-        return v;
-    }
-    static constexpr visit_list visits = make_visits();
-    static constexpr program_table table{.graph = ir::view_of_graph(graph),
-                                         .visits = visits.at,
-                                         .visit_count = graph.visit_count,
-                                         .leaves = graph.leaves,
-                                         .scalars = graph.scalars,
-                                         .functors = graph.functors,
-                                         .slices = graph.slices,
-                                         .shapes = graph.shapes,
-                                         .shares = graph.shares};
+    static constexpr auto visits = visits_of(graph);
+    static constexpr program_table table = table_of_graph(graph, visits);
 };
 
 /// Expressions S... compiled in one variant; B says which kernels this file can hold.
@@ -120,16 +127,7 @@ private:
                 launcher_of<code<K>, B>()};
     }
 
-    struct visit_list {
-        visited at[cap]{};
-    };
-    static constexpr visit_list make_visits() {
-        visit_list v;
-        for (int i = 0; i < graph.visit_count; ++i)
-            v.at[i] = {graph.visits[i].what, graph.visits[i].slot};
-        return v;
-    }
-    static constexpr visit_list visits = make_visits();
+    static constexpr auto visits = visits_of(graph);
 
     template <int I, class F>
     static void fill(F& pack, const void* const* by_slot) {
@@ -149,20 +147,15 @@ private:
     template <int... K>
     static const program_table& table_of(ints<K...>) {
         static constexpr stage_table stages[] = {stage_entry<K>()..., stage_table{}};
-        static constexpr program_table t{.graph = ir::view_of_graph(graph),
-                                         .visits = visits.at,
-                                         .visit_count = graph.visit_count,
-                                         .leaves = graph.leaves,
-                                         .scalars = graph.scalars,
-                                         .functors = graph.functors,
-                                         .slices = graph.slices,
-                                         .shapes = graph.shapes,
-                                         .shares = graph.shares,
-                                         .plan = ir::view_of_plan(plan),
-                                         .stage = stages,
-                                         .stages = sizeof...(K),
-                                         .may_need_split = ir::may_need_split(graph, plan),
-                                         .pack_functors = graph.functors ? &pack : nullptr};
+        static constexpr program_table t = [] {
+            program_table p = table_of_graph(graph, visits);
+            p.plan = ir::view_of_plan(plan);
+            p.stage = stages;
+            p.stages = sizeof...(K);
+            p.may_need_split = ir::may_need_split(graph, plan);
+            p.pack_functors = graph.functors ? &pack : nullptr;
+            return p;
+        }();
         return t;
     }
 };
