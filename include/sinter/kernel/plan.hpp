@@ -1,0 +1,121 @@
+// What a launch is: which kernel, with what grid, block and memory. Host code.
+#pragma once
+
+#include "sinter/kernel/map.hpp"
+#include "sinter/kernel/matmul.hpp"
+#include "sinter/kernel/reduce.hpp"
+#include "sinter/kernel/row.hpp"
+
+namespace sinter::kernel {
+
+/// The four kernels.
+enum class kernel_kind : unsigned char { map, row, reduce, matmul };
+/// "map", "row", "reduce" or "matmul".
+constexpr const char* name_of(kernel_kind k) {
+    constexpr const char* names[] = {"map", "row", "reduce", "matmul"};
+    return names[static_cast<int>(k)];
+}
+
+/// Which kernel runs stage C.
+template <class C>
+constexpr kernel_kind kernel_kind_of() {
+    if (C::head().core >= 0) return kernel_kind::matmul;
+    if (C::head().passes == 1) return kernel_kind::map;
+    return ir::is_pure_reduction<C>() ? kernel_kind::reduce : kernel_kind::row;
+}
+
+template <class C, class Sync, kernel_kind K>
+struct kernel_type;
+template <class C, class Sync>
+struct kernel_type<C, Sync, kernel_kind::map> {
+    using type = map<C>;
+};
+template <class C, class Sync>
+struct kernel_type<C, Sync, kernel_kind::row> {
+    using type = row<C, Sync>;
+};
+template <class C, class Sync>
+struct kernel_type<C, Sync, kernel_kind::reduce> {
+    using type = reduce<C, Sync>;
+};
+template <class C, class Sync>
+struct kernel_type<C, Sync, kernel_kind::matmul> {
+    using type = matmul<C, Sync>;
+};
+/// The functor that runs stage C.
+template <class C, class Sync = device_sync>
+using kernel_of = typename kernel_type<C, Sync, kernel_kind_of<C>()>::type;
+
+/// What plans depend on besides the stage.
+struct device_limits {
+    int sm_count = 1;
+    int shared_per_block = tuning::plain_shared_bytes;  // bytes, with the opt-in
+    int shared_per_sm = tuning::plain_shared_bytes;     // bytes
+};
+
+/// Grid, block and memory of one launch.
+struct launch_shape {
+    simt::dim grid, block;
+    unsigned shared_bytes = 0;
+    /// Bytes of workspace in device memory, aligned to 16; the first `zeroed_bytes` must be zero,
+    /// and are zero again after the launch.
+    int64 workspace_bytes = 0, zeroed_bytes = 0;
+    bool nothing = false;  // the space is empty: nothing to launch
+};
+
+/// A launch that is ready but for its workspace.
+template <class C, class Sync = device_sync>
+struct launch_plan : launch_shape {
+    kernel_of<C, Sync> kernel{};
+
+    /// Hands over `workspace_bytes` bytes, of which the first `zeroed_bytes` are zero.
+    void use_workspace(void* p) {
+        if constexpr (kernel_kind_of<C>() == kernel_kind::reduce) {
+            char* bytes = static_cast<char*>(p);
+            kernel.counters = reinterpret_cast<unsigned*>(bytes);
+            kernel.partials = reinterpret_cast<decltype(kernel.partials)>(bytes + zeroed_bytes);
+        }
+    }
+};
+
+namespace detail {
+
+constexpr int64 smaller(int64 a, int64 b) { return a < b ? a : b; }
+constexpr int64 larger(int64 a, int64 b) { return a > b ? a : b; }
+inline int64 divide_up(int64 a, int64 b) { return (a + b - 1) / b; }
+inline int64 power_of_two_from(int64 n, int64 limit) {
+    int64 p = 1;
+    while (p < n && p < limit) p *= 2;
+    return p;
+}
+inline bool aligned(const void* p, int64 bytes) {
+    return reinterpret_cast<uint64>(p) % static_cast<uint64>(bytes) == 0;
+}
+inline int64 magnitude(int64 x) { return x < 0 ? -x : x; }
+/// Bit j: store j writes a row constant and has one place per row.
+template <class C>
+uint64 stored_once(const ir::bound_stage& b) {
+    uint64 bits = 0;
+    for (int j = 0; j < C::stores; ++j) {
+        bool moves = !store_is_per_row<C>(j);
+        for (int d = b.outer_rank; d < b.outer_rank + b.row_rank; ++d)
+            moves |= b.extent[d] != 1 && b.store[j].stride[d] != 0;
+        if (!moves) bits |= uint64{1} << j;
+    }
+    return bits;
+}
+/// True when a row constant that is loaded before the first pass moves along the outer axes.
+template <class C>
+bool row_constants_vary(const ir::bound_stage& b) {
+    constexpr auto loads = ir::loads_of<C>();
+    for (int k = 0; k < loads.count; ++k) {
+        if (!C::at(loads.at[k]).row_constant) continue;
+        for (int d = 0; d < b.outer_rank; ++d)
+            if (b.extent[d] != 1 && b.load[k].stride[d] != 0) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
+
+}  // namespace sinter::kernel
