@@ -145,8 +145,8 @@ protected:
             if (axes >> j & 1) folded *= a.extent[j];
         }
         if (folded == 0 && !reduction_info_of(red).empty_allowed) return false;
-        const bool wide = reduction_info_of(red).result == reduces_to::wide;
-        if (wide && x.type != a.type) return reduce(cast(i, x.type), red, axes, keep);
+        const dtype folded_type = folded_dtype(red, a.type);
+        if (folded_type != a.type) return reduce(cast(i, folded_type), red, axes, keep);
         x.fill([&](const int64* w) {
             std::vector<cell> row;
             int64 c[max_rank];

@@ -2,7 +2,7 @@
 // `with`.
 #pragma once
 
-#include "sinter/expr/with.hpp"
+#include "sinter/expr/statistics.hpp"
 
 namespace sinter {
 
@@ -53,6 +53,22 @@ struct standardised {
     }
 };
 
+struct over_rms {
+    double epsilon = 0;
+    template <class X>
+    auto operator()(X x) const {
+        return x / sqrt(mean(x * x, axis<-1>, keepdims) + epsilon);
+    }
+};
+template <int A>
+struct over_norm {
+    double epsilon = 0;
+    template <class X>
+    auto operator()(X x) const {
+        return x / maximum(norm(x, axis<A>, keepdims), epsilon);
+    }
+};
+
 }  // namespace detail
 
 /// exp(x) / sum(exp(x)) along one axis (default the last), from which the maximum is subtracted
@@ -78,6 +94,22 @@ template <expression X, expression G, expression B>
 auto layer_norm(X&& x, G&& scale, B&& shift, double epsilon = 1e-5) {
     return with(detail::standardised{epsilon}, std::forward<X>(x)) * std::forward<G>(scale) +
            std::forward<B>(shift);
+}
+
+/// x / sqrt(mean(x^2) + epsilon) over the last axis. One kernel.
+template <expression X>
+auto rms_norm(X&& x, double epsilon = 1e-5) {
+    return with(detail::over_rms{epsilon}, std::forward<X>(x));
+}
+/// rms_norm(x) * scale, where scale has the last axis's extent. One kernel.
+template <expression X, expression G>
+auto rms_norm(X&& x, G&& scale, double epsilon = 1e-5) {
+    return with(detail::over_rms{epsilon}, std::forward<X>(x)) * std::forward<G>(scale);
+}
+/// x / max(norm(x), epsilon) along one axis (default the last): rows of length 1. One kernel.
+template <expression X, int A = -1>
+auto normalize(X&& x, axis_tag<A> = {}, double epsilon = 1e-12) {
+    return with(detail::over_norm<A>{epsilon}, std::forward<X>(x));
 }
 
 }  // namespace sinter

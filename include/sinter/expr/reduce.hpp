@@ -48,6 +48,16 @@ template <expression E, int... A>
 auto mean(E&& e, axis_tag<A...>, keepdims_tag) {
     return detail::mean<true, A...>(std::forward<E>(e));
 }
+/// The product over the given axes (none: all). bool and integers multiply as int64, which wraps.
+/// The product of no elements is 1.
+template <expression E, int... A>
+auto prod(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::prod>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto prod(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::prod>, true, A...>(std::forward<E>(e));
+}
 /// The maximum over the given axes (none: all); NaN if any element is NaN. Of no elements: a
 /// shape_error.
 template <expression E, int... A>
@@ -67,6 +77,46 @@ auto argmax(E&& e, axis_tag<A...> = {}) {
 template <expression E, int... A>
 auto argmax(E&& e, axis_tag<A...>, keepdims_tag) {
     return detail::reduce<ir::reduction_id<ir::red::argmax>, true, A...>(std::forward<E>(e));
+}
+
+/// The minimum over the given axes (none: all); NaN if any element is NaN. Of no elements: a
+/// shape_error.
+template <expression E, int... A>
+auto min(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::min>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto min(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::min>, true, A...>(std::forward<E>(e));
+}
+/// The int64 position of the first minimum, as `argmax` gives that of the first maximum. NaN counts
+/// as the smallest value.
+template <expression E, int... A>
+auto argmin(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::argmin>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto argmin(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::argmin>, true, A...>(std::forward<E>(e));
+}
+/// True where some element over the given axes (none: all) is not zero, NaN included; of no
+/// elements false.
+template <expression E, int... A>
+auto any(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::any>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto any(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::any>, true, A...>(std::forward<E>(e));
+}
+/// True where every element over the given axes (none: all) is not zero; of no elements true.
+template <expression E, int... A>
+auto all(E&& e, axis_tag<A...> = {}) {
+    return detail::reduce<ir::reduction_id<ir::red::all>, false, A...>(std::forward<E>(e));
+}
+template <expression E, int... A>
+auto all(E&& e, axis_tag<A...>, keepdims_tag) {
+    return detail::reduce<ir::reduction_id<ir::red::all>, true, A...>(std::forward<E>(e));
 }
 
 /// The matrix product of (m, k) and (k, n): out[i, j] = sum over l of a[i, l] * b[l, j]. Types

@@ -128,8 +128,7 @@ struct reduction : made_of<A> {
                          nodes = room((Keep ? 1L : 2L) * A::nodes + 3);
     template <class G>
     static constexpr auto emit(G& g) {
-        const bool widens = ir::reduction_info_of(Red).result == ir::reduces_to::wide;
-        const short a = A::emit(g), r = g.reduce(Red, Axes, widens ? g.cast(a, type) : a);
+        const short r = g.reduce(Red, Axes, g.cast(A::emit(g), ir::folded_dtype(Red, A::type)));
         return Keep ? r : g.drop(r, Axes);
     }
 };
@@ -145,6 +144,27 @@ struct mean : made_of<A> {
                     s = g.reduce(ir::reduction_id<ir::red::sum>, Axes, a),
                     r = g.apply(ir::op_id<ir::op::div>, s, g.extent(a, Axes, type));
         return Keep ? r : g.drop(r, Axes);
+    }
+};
+
+/// The number of elements of `A` along `Axes`, as type D: no element of A is read.
+template <unsigned char Axes, dtype D, class A>
+struct count : made_of<A> {
+    static constexpr dtype type = D;
+    static constexpr int rank = 0, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.extent(A::emit(g), Axes, D);
+    }
+};
+/// `A` without `Axes`, along which it has extent 1.
+template <unsigned char Axes, class A>
+struct dropped : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank - count_bits(Axes), nodes = room(2L * A::nodes + 1);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.drop(A::emit(g), Axes);
     }
 };
 

@@ -284,7 +284,7 @@ struct graph {
 private:
     constexpr short fold(int red, unsigned char axes, short a, int rank) {
         const node& y = n[a];
-        if (red == reduction_id<red::max> || red == reduction_id<red::sum>) {
+        if (reduction_info_of(red).result != reduces_to::position) {
             if ((y.ones & axes) == axes) return a;
             if (y.k == kind::reduction && y.op == red)  // a sum of sums is one sum
                 return fold(red, static_cast<unsigned char>(axes | y.axes), y.in[0], rank);
