@@ -7,5 +7,5 @@
 #include "sinter/tensor/evaluate.hpp"
 #include "sinter/tensor/explain.hpp"
 #include "sinter/tensor/print.hpp"
+#include "sinter/tensor/rearrange.hpp"
 #include "sinter/tensor/share.hpp"
-#include "sinter/tensor/slice.hpp"

@@ -163,6 +163,91 @@ TEST_CASE("views of expressions") {
     });
 }
 
+TEST_CASE("flip, squeeze, unsqueeze, flatten and open extents") {
+    on_each_device([](device d) {
+        const auto v = random({3, 1, 5});
+        const auto e2 = doubled_plus_one(v);
+        const auto backwards = [](const reals& x, std::size_t k) {
+            return cut(x, k, 100, -100, -1);
+        };
+        for (const layout l : layouts) {
+            const auto a = put<float, 3>(v, d, l);
+            const auto e = a * 2 + 1;
+            CHECK(flip(a, axis<0>).shares_memory(a));
+            CHECK(difference(get(flip(a, axis<-1>)), backwards(v, 2)) == "");
+            CHECK(difference(get(flip(a, axis<>)), backwards(backwards(v, 0), 2)) == "");
+            const tensor<float, 3> f = flip(e, axis<0, 2>);
+            CHECK(difference(get(f), backwards(backwards(e2, 0), 2)) == "");
+            const auto s = squeeze(a, axis<1>);
+            CHECK(s.shares_memory(a));
+            CHECK(difference(get(s), reals({3, 5}, v.of)) == "");
+            const tensor<float, 2> t = squeeze(e, axis<-2>) * 1;
+            CHECK(difference(get(t), reals({3, 5}, e2.of)) == "");
+            const auto u = unsqueeze(s, axis<0, -1>);
+            CHECK(u.shares_memory(a));
+            CHECK(difference(get(u), reals({1, 3, 5, 1}, v.of)) == "");
+            const tensor<float, 4> w = unsqueeze(e, axis<2>) + 0;
+            CHECK(difference(get(w), reals({3, 1, 1, 5}, e2.of)) == "");
+            CHECK(difference(get(flatten(a)), reals({15}, v.of)) == "");
+            CHECK(flatten(a).shares_memory(a) == a.is_contiguous());
+            const tensor<float, 1> g = flatten(e);
+            CHECK(difference(get(g), reals({15}, e2.of)) == "");
+            CHECK(difference(get(reshape(a, shape{5, -1})), reals({5, 3}, v.of)) == "");
+            const tensor<float, 2> r = reshape(e, shape{-1, 5});
+            CHECK(difference(get(r), reals({3, 5}, e2.of)) == "");
+        }
+        // What was reduced, without its axis.
+        const auto m = put<float, 2>(random({4, 6}), d);
+        const tensor<float, 1> sums = squeeze(sum(m, axis<1>, keepdims), axis<1>) * 2;
+        const tensor<float, 1> same = sum(m, axis<1>) * 2;
+        CHECK(difference(get(sums), get(same)) == "");
+
+        CHECK(flip(put<float, 2>(random({0, 3}), d), axis<>).extents() == shape{0, 3});
+        CHECK(error_of<sn::shape_error>([&] { squeeze(m, axis<0>); }) ==
+              "squeeze: axis 0 of shape (4, 6) has extent 4, not 1.");
+        CHECK(error_of<sn::shape_error>([&] { squeeze(m + 1, axis<-1>); }) ==
+              "squeeze: axis -1 of shape (4, 6) has extent 6, not 1.");
+        for (const auto& bad : {shape{5, -1}, shape{-1, -1}, shape{-1, 0}, shape{-2, 12}}) {
+            const auto why = "reshape: shape (4, 6) has 24 elements and cannot become " +
+                             sn::shape_text(bad) + ".";
+            CHECK(error_of<sn::shape_error>([&] { reshape(m, bad); }) == why);
+            CHECK(error_of<sn::shape_error>([&] { sn::eval(reshape(m + 1, bad)); }) == why);
+        }
+    });
+}
+
+TEST_CASE("an array by index: integers drop an axis, ranges cut it") {
+    on_each_device([](device d) {
+        const auto v = random({3, 4, 5});
+        const auto at_place = [](const reals& x, std::size_t k, int64 i) {
+            auto r = cut(x, k, i, i < 0 ? i + x.shape[k] + 1 : i + 1, 1);
+            r.shape.erase(r.shape.begin() + static_cast<std::ptrdiff_t>(k));
+            return r;
+        };
+        for (const layout l : layouts) {
+            const auto a = put<float, 3>(v, d, l);
+            CHECK(a(1).shares_memory(a));
+            CHECK(difference(get(a(1)), at_place(v, 0, 1)) == "");
+            CHECK(difference(get(a(-1, 2)), at_place(at_place(v, 0, -1), 0, 2)) == "");
+            CHECK(difference(get(a(sn::_, range(2, -1), 3)), at_place(cut(v, 1, 2, -1, 1), 2, 3)) ==
+                  "");
+            CHECK(difference(get(a(range(2, -10, -2), sn::_, range(1, 3))),
+                             cut(cut(v, 0, 2, -10, -2), 2, 1, 3, 1)) == "");
+            CHECK(a(range(0, 0), 1).extents() == shape{0, 5});
+            const tensor<float, 2> sums = a(0) + a(1, range(0, 1));
+            CHECK(sums.extents() == shape{4, 5});
+        }
+        const auto b = put<float, 2>(reals({2, 3}, {1, 2, 3, 4, 5, 6}), d);
+        b(sn::_, 1) = b(sn::_, 2) * 10;
+        b(0) = 7.0F;
+        CHECK(difference(get(b), reals({2, 3}, {7, 7, 7, 4, 60, 6})) == "");
+        CHECK(error_of<sn::shape_error>([&] { b(2); }) ==
+              "Indexing: index 2 is outside axis 0 of shape (2, 3).");
+        CHECK(error_of<sn::shape_error>([&] { b(sn::_, -4); }) ==
+              "Indexing: index -4 is outside axis 1 of shape (2, 3).");
+    });
+}
+
 // ---- assignment through views
 
 TEST_CASE("assignment to a view writes through") {

@@ -24,17 +24,21 @@ inline array_ref base_of(const graph_view& g,
     const array_ref& from = value[x.in[0]];
     array_ref a;
     a.type = x.type;
-    int unknown = -1, rank = 0;
+    int open = -1, rank = 0, wrong = 0;
     int64 known = 1;
     for (int j = 0; j < max_rank; ++j) {
-        a.extent[j] = x.slot < 0 ? from.extent[j] : shapes[x.slot].extent[j];
-        if (a.extent[j] < 0) unknown = j;
-        if (a.extent[j] >= 0) known *= a.extent[j];
-        if (a.extent[j] != 1) rank = j + 1;
+        const int64 e = x.slot < 0 ? from.extent[j] : shapes[x.slot].extent[j];
+        a.extent[j] = e;
+        if (e != 1) rank = j + 1;
+        if (e == -1 && open < 0)
+            open = j;
+        else
+            known *= e;
+        wrong += e < -1 || (e == -1 && open != j);
     }
     const int64 n = elements_of(from);
-    if (unknown >= 0 && known > 0 && n % known == 0) a.extent[unknown] = n / known;
-    if (elements_of(a) != n || (unknown >= 0 && a.extent[unknown] < 0))
+    if (open >= 0 && wrong == 0 && known > 0 && n % known == 0) a.extent[open] = n / known;
+    if (wrong > 0 || elements_of(a) != n || (open >= 0 && a.extent[open] < 0))
         throw shape_error("reshape: shape " + shape_text(from, g.n[x.in[0]].rank) + " has " +
                           std::to_string(n) + " elements and cannot become " +
                           shape_text(a, x.view < 0 ? x.rank : rank) + ".");

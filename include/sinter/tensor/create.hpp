@@ -66,7 +66,7 @@ auto ones(I... extents) {
 template <element T = int64>
 tensor<T, 1> arange(double start, double stop, double step = 1, device where = default_device()) {
     if (step == 0) throw shape_error("arange: the step must not be 0.");
-    const double count = std::ceil((stop - start) / step);
+    const double count = __builtin_ceil((stop - start) / step);
     const shape<1> s{{count > 0 ? static_cast<int64>(count) : 0}};
     return detail::generate<T>(
         s, where, [&](int64 i) { return T(start + static_cast<double>(i) * step); });

@@ -16,8 +16,15 @@ template <element T, int R>
 class tensor;
 template <element T, int R>
 class tensor_view;
+class range;
 
 namespace detail {
+
+/// Indices that leave an array: fewer than there are axes, or a range among them.
+template <int R, class... I>
+concept index_of_view = sizeof...(I) >= 1 && sizeof...(I) <= R &&
+                        ((std::is_integral_v<I> || same_v<I, range>)&&...) &&
+                        (sizeof...(I) < R || (same_v<I, range> || ...));
 
 /// `std::initializer_list` of `R` levels.
 template <class T, int R>
@@ -205,6 +212,10 @@ public:
         if (!memory_) throw shape_error("Element access: the tensor has no memory yet.");
         return data()[o];
     }
+    /// A view by index: see tensor/rearrange.hpp.
+    template <class... I>
+        requires detail::index_of_view<R, I...>
+    auto operator()(const I&... index) const;
     /// The only element, copied to the host; a shape_error unless there is exactly one.
     T item() const {
         if (!memory_ || size() != 1)

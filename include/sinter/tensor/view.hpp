@@ -121,14 +121,40 @@ auto transpose(E&& e) {
     return permute(std::forward<E>(e), axes<1, 0>);
 }
 
+namespace detail {
+
+/// `to`, whose one extent of -1, if any, follows from the others; false when it cannot have `size`
+/// elements.
+template <int Q>
+bool complete(shape<Q>& to, int64 size) {
+    int64 others = 1;
+    int64* open = nullptr;
+    for (int64& e : to) {
+        if (e == -1 && open == nullptr) {
+            open = &e;
+        } else {
+            if (e < 0) return false;
+            others *= e;
+        }
+    }
+    if (open == nullptr) return others == size;
+    if (others == 0 || size % others != 0) return false;
+    *open = size / others;
+    return true;
+}
+
+}  // namespace detail
+
 /// `x` under another shape with as many elements, row-major: a view if `x` is contiguous, else of a
-/// copy. Throws shape_error when the element counts differ.
+/// copy. One extent may be -1: it follows from the others. Throws shape_error when the element
+/// counts differ.
 template <element T, int R, int Q, class B = backend>
-tensor_view<T, Q> reshape(const tensor<T, R>& x, const shape<Q>& to) {
-    if (to.size() != x.size())
+tensor_view<T, Q> reshape(const tensor<T, R>& x, const shape<Q>& wanted) {
+    shape<Q> to = wanted;
+    if (!detail::complete(to, x.size()))
         throw shape_error("reshape: shape " + shape_text(x.extents()) + " has " +
-                          std::to_string(x.size()) + " elements, shape " + shape_text(to) +
-                          " has " + std::to_string(to.size()) + ".");
+                          std::to_string(x.size()) + " elements and cannot become " +
+                          shape_text(wanted) + ".");
     const tensor<T, R> from = x.is_contiguous() ? x : x.template clone<B>();
     detail::stride_list<Q> s{};
     int64 n = 1;
