@@ -41,7 +41,7 @@ if(rtc_tests AND TARGET CUDA::nvrtc)
     set(embedded "${CMAKE_CURRENT_BINARY_DIR}/embedded/embedded_headers.hpp")
     set(device_headers ${sinter_headers})
     list(FILTER device_headers INCLUDE REGEX
-         "/include/sinter/(core|simt|kernel|ir)/[^/]*$")
+         "/include/sinter/(core|simt|kernel|ir)/")
     add_custom_command(
         OUTPUT "${embedded}"
         COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/cmake/embed.py"
