@@ -9,3 +9,4 @@
 #include "sinter/tensor/print.hpp"
 #include "sinter/tensor/rearrange.hpp"
 #include "sinter/tensor/share.hpp"
+#include "sinter/tensor/transfer.hpp"

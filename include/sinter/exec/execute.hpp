@@ -105,6 +105,11 @@ struct debug_hooks {
 };
 inline debug_hooks the_debug_hooks;
 
+/// Says more of a launch while launches are watched: its label and FLOPs. <sinter/profile.hpp> sets
+/// it.
+using launch_describer = void (*)(const binding&, const stage_table&, runtime::launch_record&);
+inline constinit launch_describer describe_launch = nullptr;
+
 /// True when the environment variable SINTER_EAGER is set to something else than 0.
 inline bool eager_wanted() {
     static const bool wanted = [] {
@@ -151,8 +156,8 @@ public:
         for (int i = 0; i < t_.graph.size; ++i)
             if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
         if (runtime::log_enabled("plan")) log_plan();
-        for (int k = 0; k < t_.stages; ++k) launch(k);
         if (b_.where.is_cuda()) note_use();
+        for (int k = 0; k < t_.stages; ++k) launch(k);
     }
 
 private:
@@ -173,7 +178,8 @@ private:
         for (int r = 0; r < t_.graph.roots; ++r) place(r);
         the_debug_hooks.evaluate_eagerly(b_, targets_);
     }
-    // Memory that is freed while these kernels are in flight must wait for them.
+    // Memory that is freed while these kernels are in flight must wait for them, also when a later
+    // one of them is refused.
     void note_use() const {
         const stream s = current_stream(b_.where);
         for (const operand* o : b_.leaf_operand)
@@ -290,7 +296,10 @@ private:
         r.where = b_.where;
         r.bytes_in = space.bytes_in;
         r.bytes_out = space.bytes_out;
+        if (runtime::launches_are_watched() && describe_launch) [[unlikely]]
+            describe_launch(b_, s, r);
         if (b_.where.is_host()) {
+            const runtime::watched_launch watched(r, nullptr);
             cpu::run(s.loops(), space.stage);
             runtime::note_launch(r);
         } else {

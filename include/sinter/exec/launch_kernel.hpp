@@ -73,10 +73,11 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
     if (p.nothing) return;
     const auto memory = workspace_for(p, record.where);
     if (memory) p.use_workspace(memory->data());
-    const auto& result = simt::launch(p.kernel, p.grid, p.block, p.shared_bytes);
     runtime::launch_record r = record;
     r.grid = dim_of(p.grid);
     r.block = dim_of(p.block);
+    const runtime::watched_launch watched(r, nullptr);
+    const auto& result = simt::launch(p.kernel, p.grid, p.block, p.shared_bytes);
     runtime::note_launch(r);
     if (!result.errors.empty())
         throw device_error(std::string("The emulator found an error in the ") + record.kernel +

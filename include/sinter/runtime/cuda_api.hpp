@@ -33,6 +33,36 @@ inline constexpr int cuda_success = 0;
 inline constexpr int cuda_error_memory_allocation = 2;
 inline constexpr int cuda_error_insufficient_driver = 35;
 inline constexpr int cuda_error_no_device = 100;
+inline constexpr int cuda_error_not_ready = 600;
+
+/// True for the errors of work that has run which end a device for this process: CUDA returns them
+/// from every later call.
+constexpr bool is_sticky(int code) {
+    switch (code) {
+        case 214:  // an ECC error that could not be corrected
+        case 226:  // a contained memory error
+        case 700:  // an illegal address
+        case 702:  // a kernel ran too long
+        case 710:  // a failed assert of a kernel
+        case 714:  // the stack of a kernel
+        case 715:  // an illegal instruction
+        case 716:  // a misaligned address
+        case 717:  // an address of the wrong space
+        case 718:  // an invalid program counter
+        case 719:  // a launch failure
+        case 721:  // tensor memory that was not released
+        case 810:  // the MPS client was ended
+        case 911:  // another device failed
+            return true;
+        default: return false;
+    }
+}
+
+/// What the driver's pool of a device holds, in bytes.
+struct pool_bytes {
+    uint64 used = 0;      // allocated, or freed by work that has not run yet
+    uint64 reserved = 0;  // taken from the device
+};
 
 /// The calls into CUDA. Results are cudaError_t as int, streams and events are void*; a null stream
 /// is the default one. No entry may be null.
@@ -43,6 +73,9 @@ struct cuda_api {
     int (*device_attribute)(int* value, cuda_attribute what, int index);
     int (*device_synchronize)();
     int (*set_pool_threshold)(int index, uint64 bytes);
+    int (*pool_state)(int index, pool_bytes* out);
+    int (*pool_trim)(int index);  // gives unused memory of the pool back to the device
+    int (*memory_info)(uint64* free, uint64* total);  // of the current device
 
     int (*malloc_async)(void** out, uint64 bytes, void* stream);
     int (*free_async)(void* p, void* stream);
@@ -58,6 +91,7 @@ struct cuda_api {
 
     int (*stream_create)(void** out);
     int (*stream_destroy)(void* stream);
+    int (*stream_query)(void* stream);
     int (*stream_synchronize)(void* stream);
     int (*stream_wait_event)(void* stream, void* event);
     int (*event_create)(void** out, bool timing);
@@ -77,8 +111,13 @@ struct cuda_state {
     std::atomic<const cuda_api*> api{nullptr};
     std::atomic<int> device_count{-1};        // -1: not asked yet
     std::atomic<uint64> pools_configured{0};  // one bit a device
+    std::atomic<uint64> faulted{0};           // one bit a device: see faults.hpp
+    std::atomic<uint64> epoch{0};             // the number of tables before this one
 };
 inline constinit cuda_state the_cuda_state;
+
+/// The bit of a device in a word of the state.
+constexpr uint64 device_bit(int index) { return uint64{1} << (static_cast<unsigned>(index) % 64); }
 
 /// The calls into CUDA, or null when this program has none.
 inline const cuda_api* current_cuda_api() noexcept {
@@ -91,6 +130,8 @@ inline const cuda_api* set_cuda_api(const cuda_api* api) noexcept {
     const cuda_api* old = the_cuda_state.api.exchange(api, std::memory_order_acq_rel);
     the_cuda_state.device_count = -1;
     the_cuda_state.pools_configured = 0;
+    the_cuda_state.faulted = 0;
+    ++the_cuda_state.epoch;
     return old;
 }
 

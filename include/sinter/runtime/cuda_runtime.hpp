@@ -26,6 +26,28 @@ struct cuda_runtime_calls {
             return e;
         return cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &bytes);
     }
+    static int pool_state(int index, pool_bytes* out) {
+        cudaMemPool_t pool = nullptr;
+        cudaError_t e = cudaDeviceGetDefaultMemPool(&pool, index);
+        if (e == cudaSuccess)
+            e = cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &out->used);
+        if (e == cudaSuccess)
+            e = cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &out->reserved);
+        return e;
+    }
+    static int pool_trim(int index) {
+        cudaMemPool_t pool = nullptr;
+        if (const cudaError_t e = cudaDeviceGetDefaultMemPool(&pool, index); e != cudaSuccess)
+            return e;
+        return cudaMemPoolTrimTo(pool, 0);
+    }
+    static int memory_info(uint64* free, uint64* total) {
+        std::size_t f = 0, t = 0;
+        const cudaError_t e = cudaMemGetInfo(&f, &t);
+        *free = f;
+        *total = t;
+        return e;
+    }
 
     static int malloc_async(void** out, uint64 bytes, void* stream) {
         return cudaMallocAsync(out, bytes, stream_of(stream));
@@ -63,6 +85,7 @@ struct cuda_runtime_calls {
         return e;
     }
     static int stream_destroy(void* s) { return cudaStreamDestroy(stream_of(s)); }
+    static int stream_query(void* s) { return cudaStreamQuery(stream_of(s)); }
     static int stream_synchronize(void* s) { return cudaStreamSynchronize(stream_of(s)); }
     static int stream_wait_event(void* s, void* e) {
         return cudaStreamWaitEvent(stream_of(s), event_of(e), 0);
@@ -109,7 +132,14 @@ static_assert(static_cast<int>(copy_kind::host_to_device) == cudaMemcpyHostToDev
               static_cast<int>(copy_kind::any) == cudaMemcpyDefault);
 static_assert(cuda_error_memory_allocation == cudaErrorMemoryAllocation &&
               cuda_error_insufficient_driver == cudaErrorInsufficientDriver &&
-              cuda_error_no_device == cudaErrorNoDevice);
+              cuda_error_no_device == cudaErrorNoDevice &&
+              cuda_error_not_ready == cudaErrorNotReady);
+static_assert(is_sticky(cudaErrorECCUncorrectable) && is_sticky(cudaErrorIllegalAddress) &&
+              is_sticky(cudaErrorLaunchTimeout) && is_sticky(cudaErrorAssert) &&
+              is_sticky(cudaErrorHardwareStackError) && is_sticky(cudaErrorIllegalInstruction) &&
+              is_sticky(cudaErrorMisalignedAddress) && is_sticky(cudaErrorInvalidAddressSpace) &&
+              is_sticky(cudaErrorInvalidPc) && is_sticky(cudaErrorLaunchFailure) &&
+              !is_sticky(cudaErrorMemoryAllocation) && !is_sticky(cudaErrorInvalidValue));
 
 inline constexpr cuda_api the_cuda_runtime{
     .device_count = cuda_runtime_calls::device_count,
@@ -118,6 +148,9 @@ inline constexpr cuda_api the_cuda_runtime{
     .device_attribute = cuda_runtime_calls::device_attribute,
     .device_synchronize = cuda_runtime_calls::device_synchronize,
     .set_pool_threshold = cuda_runtime_calls::set_pool_threshold,
+    .pool_state = cuda_runtime_calls::pool_state,
+    .pool_trim = cuda_runtime_calls::pool_trim,
+    .memory_info = cuda_runtime_calls::memory_info,
     .malloc_async = cuda_runtime_calls::malloc_async,
     .free_async = cuda_runtime_calls::free_async,
     .free = cuda_runtime_calls::free,
@@ -129,6 +162,7 @@ inline constexpr cuda_api the_cuda_runtime{
     .set_max_shared = cuda_runtime_calls::set_max_shared,
     .stream_create = cuda_runtime_calls::stream_create,
     .stream_destroy = cuda_runtime_calls::stream_destroy,
+    .stream_query = cuda_runtime_calls::stream_query,
     .stream_synchronize = cuda_runtime_calls::stream_synchronize,
     .stream_wait_event = cuda_runtime_calls::stream_wait_event,
     .event_create = cuda_runtime_calls::event_create,

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "sinter/core/error.hpp"
-#include "sinter/runtime/device.hpp"
+#include "sinter/runtime/faults.hpp"
 
 namespace sinter::runtime {
 
@@ -35,8 +35,8 @@ private:
 /// The calls into CUDA on device `d` for one operation of the library.
 class cuda_session {
 public:
-    /// Throws device_error when `d` does not exist or cannot become current. Errors name the
-    /// operation followed by `detail`.
+    /// Throws device_error when `d` does not exist, has failed or cannot become current. Errors
+    /// name the operation followed by `detail`.
     cuda_session(device d, const char* operation, const char* detail = "")
         : device_(checked(d, operation, detail)),
           operation_(operation),
@@ -56,14 +56,23 @@ public:
     }
     [[noreturn]] void fail(int code, const char* call) const {
         api_->get_last_error();
+        if (is_sticky(code))
+            throw device_error(log().fault(device_,
+                                           std::string(api_->error_string(code)) + " (error " +
+                                               std::to_string(code) + " from " + call + ", " +
+                                               operation_ + detail_ + ")"));
         throw device_error(std::string(operation_) + detail_ + " on " + device_.name() + ": " +
                            api_->error_string(code) + " (" + call + " returned error " +
                            std::to_string(code) + ").");
     }
 
+    /// The kernels in flight on this device.
+    fault_log& log() const { return fault_log_of(device_.index()); }
+
 private:
     static device checked(device d, const char* operation, const char* detail) {
         require_device(d, operation, detail);
+        if (has_fault(d.index())) throw device_error(fault_log_of(d.index()).fault(d, ""));
         return d;
     }
 

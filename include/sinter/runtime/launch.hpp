@@ -5,19 +5,11 @@
 
 #include "sinter/runtime/log.hpp"
 #include "sinter/runtime/memory.hpp"
+#include "sinter/runtime/watch.hpp"
 
 namespace sinter {
 
 namespace runtime {
-
-/// What one launch did, on any device.
-struct launch_record {
-    const char* kernel = "";  // "map", "row", "reduce", "matmul", ...: a literal
-    device where{};
-    dim grid{}, block{};
-    int64 bytes_in = 0;   // the bytes of the arrays that it reads
-    int64 bytes_out = 0;  // and of those that it writes
-};
 
 void note_launch(const launch_record& r);
 void note_temporary(int64 count);
@@ -103,12 +95,21 @@ inline void cuda_launch(const launch_record& r,
                         void** args,
                         unsigned shared_bytes,
                         const stream& s) {
+    const watched_launch watched(r, s.handle());
     const cuda_session cuda(r.where, "launch of kernel ", r.kernel);
     if (shared_bytes > plain_shared_bytes)
         cuda.check(cuda->set_max_shared(entry, static_cast<int>(shared_bytes)),
                    "cudaFuncSetAttribute");
-    cuda.check(cuda->launch_kernel(entry, r.grid, r.block, args, shared_bytes, s.handle()),
-               "cudaLaunchKernel");
+    const uint64 number = cuda.log().add({.kernel = r.kernel,
+                                          .label = r.label,
+                                          .stream = s.handle(),
+                                          .grid = r.grid,
+                                          .block = r.block});
+    const int code = cuda->launch_kernel(entry, r.grid, r.block, args, shared_bytes, s.handle());
+    if (code != cuda_success) {
+        if (!is_sticky(code)) cuda.log().forget(number);
+        cuda.fail(code, "cudaLaunchKernel");
+    }
     note_launch(r);
 }
 /// The same on this thread's current stream of r.where.

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "sinter/runtime/cuda_session.hpp"
+#include "sinter/runtime/event.hpp"
 
 namespace sinter {
 
@@ -33,11 +33,42 @@ public:
     /// The `cudaStream_t`; null is the default one.
     void* handle() const { return handle_; }
 
-    /// Waits until all work in this queue is done.
+    /// True when all work in this queue is done. Throws device_error when the device has failed.
+    bool query() const {
+        if (!device_.is_cuda()) return true;
+        const runtime::cuda_session cuda(device_, "query a stream");
+        const uint64 last = cuda.log().now();
+        const int code = cuda->stream_query(handle_);
+        if (code == runtime::cuda_error_not_ready) {
+            cuda->get_last_error();
+            return false;
+        }
+        cuda.check(code, "cudaStreamQuery");
+        cuda.log().done(last, handle_);
+        return true;
+    }
+    /// Waits until all work in this queue is done. Throws device_error when any of it failed.
     void synchronize() const {
         if (!device_.is_cuda()) return;
         const runtime::cuda_session cuda(device_, "synchronize");
+        const uint64 last = cuda.log().now();
         cuda.check(cuda->stream_synchronize(handle_), "cudaStreamSynchronize");
+        cuda.log().done(last, handle_);
+    }
+    /// What is queued here from now on runs after the work before `e`, which may be of another
+    /// device. The host does not wait.
+    void wait(const event& e) const {
+        if (!e.handle()) return;
+        if (!device_.is_cuda()) return e.synchronize();
+        const runtime::cuda_session cuda(device_, "wait for an event");
+        cuda.check(cuda->stream_wait_event(handle_, e.handle()), "cudaStreamWaitEvent");
+    }
+    /// The same for all work that is queued on `other` now.
+    void wait(const stream& other) const {
+        if (other == *this) return;
+        event e(other.where());
+        e.record(other);
+        wait(e);
     }
 
     friend bool operator==(const stream& a, const stream& b) {
@@ -92,13 +123,37 @@ inline stream current_stream(device d) {
 /// The stream that this thread uses on the default device.
 inline stream current_stream() { return current_stream(default_device()); }
 
+inline void event::record(const stream& s) {
+    if (!(s.where() == where()))
+        throw device_error("record an event: the event is on " + where().name() +
+                           ", the stream on " + s.where().name() + ".");
+    if (state_->handle) {
+        const runtime::cuda_session cuda(where(), "record an event");
+        const uint64 last = cuda.log().now();
+        cuda.check(cuda->event_record(state_->handle, s.handle()), "cudaEventRecord");
+        state_->queue = s.handle();
+        state_->number = last;
+    } else {
+        timespec t{};
+        ::clock_gettime(CLOCK_MONOTONIC, &t);
+        state_->host_ms =
+            static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+    }
+    state_->recorded = true;
+}
+inline void event::record() { record(current_stream(where())); }
+
 /// Waits until all work on `d` is done. Throws device_error when any of it failed.
 inline void synchronize(device d) {
     runtime::require_device(d, "synchronize");
     if (!d.is_cuda()) return;
     const runtime::cuda_session cuda(d, "synchronize");
+    const uint64 last = cuda.log().now();
     cuda.check(cuda->device_synchronize(), "cudaDeviceSynchronize");
+    cuda.log().done(last);
 }
 inline void synchronize() { synchronize(default_device()); }
+/// Waits until all work on `s` is done.
+inline void synchronize(const stream& s) { s.synchronize(); }
 
 }  // namespace sinter

@@ -233,8 +233,12 @@ public:
         tensor r(extents_, where());
         if (!memory_) return r;
         if (is_contiguous()) {
-            runtime::copy(
-                r.data(), where(), data(), where(), static_cast<std::size_t>(size()) * sizeof(T));
+            runtime::copy_async(*r.memory_,
+                                r.data(),
+                                *memory_,
+                                data(),
+                                static_cast<std::size_t>(size()) * sizeof(T),
+                                current_stream(where()));
             return r;
         }
         exec::target to = r.as_target(true);
@@ -250,6 +254,19 @@ public:
         runtime::copy(
             r.data(), d, from.data(), where(), static_cast<std::size_t>(size()) * sizeof(T));
         return r;
+    }
+    /// The array on `d`, copied on stream `s` of the CUDA device that takes part, whatever stream
+    /// is current; see transfer.hpp.
+    template <class B = backend>
+    tensor to(device d, const stream& s) const;
+    /// Copies the elements of `from`, of equal shape, on stream `s`; see transfer.hpp.
+    tensor& copy_from(const tensor& from, const stream& s);
+    /// True when the elements are in host memory that CUDA copies asynchronously.
+    bool is_pinned() const { return memory_ && memory_->pinned(); }
+    /// Says that the user's own work on `s` uses this memory, so that it is not freed before that
+    /// is done. Sinter's own kernels and copies say so themselves.
+    void record_stream(const stream& s) const {
+        if (memory_) memory_->note_use(s);
     }
     /// True when both handles share one allocation.
     template <element U, int Q>
