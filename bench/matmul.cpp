@@ -1,6 +1,6 @@
-// Matrix products of float. Floor: 2 n^3 operations over the peak of one core (16 lanes x 2 units x
-// frequency where the compiler may use AVX-512; 4 lanes at the default of x86-64). Bias and relu
-// must cost next to nothing on top: they run while a block of the product is in the cache.
+// Matrix products of float. Floor: 2 n^3 operations over the peak of multiply-adds in registers.
+// Bias and relu must cost next to nothing on top: they run while a block of the product is in the
+// cache.
 
 #include "support/eigen.hpp"
 
@@ -8,95 +8,75 @@ namespace {
 
 using namespace bench;
 
+struct operands {
+    matrix a, b;
+    vector bias;
+    matrix c, t;
+};
+auto of_extent(int64 n) {
+    return [n] {
+        const sn::shape s{n, n};
+        return operands{
+            sample(s), sample(s), sample(sn::shape{n}), sn::zeros<float>(s), sn::zeros<float>(s)};
+    };
+}
+
+#if !SINTER_NVCC
 // The middle loop of three runs over the summed index, so that the inner one is contiguous.
 [[gnu::noinline]] void product_loop(const float* __restrict a,
                                     const float* __restrict b,
                                     float* __restrict c,
                                     int64 n) {
+#pragma omp parallel for if (n > 64)
     for (int64 i = 0; i < n; ++i) {
         for (int64 j = 0; j < n; ++j) c[i * n + j] = 0;
-        for (int64 k = 0; k < n; ++k)
+        for (int64 k = 0; k < n; ++k) {
+#pragma omp simd
             for (int64 j = 0; j < n; ++j) c[i * n + j] += a[i * n + k] * b[k * n + j];
+        }
     }
 }
-[[gnu::noinline]] void bias_relu_loop(float* __restrict c, const float* __restrict bias, int64 n) {
-    for (int64 i = 0; i < n; ++i)
-        for (int64 j = 0; j < n; ++j) {
-            const float x = c[i * n + j] + bias[j];
-            c[i * n + j] = x > 0 ? x : 0;
-        }
-}
-
-template <class F>
-auto on_matrices(int64 n, F body) {
-    return [n, body] {
-        return [body,
-                a = sample(sn::shape{n, n}),
-                b = sample(sn::shape{n, n}),
-                bias = sample(sn::shape{n}),
-                c = sn::zeros<float>(n, n)]() mutable { body(a, b, bias, c); };
-    };
-}
-using in = const matrix&;
+#endif
 
 void add_all(int64 n) {
     const auto size = std::to_string(n);
     const double d = static_cast<double>(n);
-    const work product{0, 2 * d * d * d};
+    const work floor{0, 0, 2 * d * d * d};
 
-    add("matmul", "sinter", size, product, on_matrices(n, [](in a, in b, const vector&, matrix& c) {
-            c = matmul(a, b);
-        }));
-    add_host(
-        "matmul", "loop", size, product, on_matrices(n, [](in a, in b, const vector&, matrix& c) {
-            product_loop(a.data(), b.data(), c.data(), c.extent(0));
-        }));
-    add("matmul_bias_relu",
-        "sinter",
-        size,
-        product,
-        on_matrices(
-            n, [](in a, in b, const vector& bias, matrix& c) { c = relu(matmul(a, b) + bias); }));
-    add_host("matmul_bias_relu",
-             "loop",
-             size,
-             product,
-             on_matrices(n, [](in a, in b, const vector& bias, matrix& c) {
-                 product_loop(a.data(), b.data(), c.data(), c.extent(0));
-                 bias_relu_loop(c.data(), bias.data(), c.extent(0));
-             }));
-    add("matmul_transposed",
-        "sinter",
-        size,
-        product,
-        on_matrices(n, [](in a, in b, const vector&, matrix& c) { c = matmul(transpose(a), b); }));
+    row product("matmul", size, floor, of_extent(n));
+    product.sinter([](operands& o) { o.c = matmul(o.a, o.b); });
+    row dense("matmul_bias_relu", size, floor, of_extent(n));
+    dense.sinter([](operands& o) { o.c = relu(matmul(o.a, o.b) + o.bias); });
+    dense.unfused([](operands& o) {
+        o.t = matmul(o.a, o.b);
+        o.c = relu(o.t + o.bias);
+    });
+    row transposed("matmul_transposed", size, floor, of_extent(n));
+    transposed.sinter([](operands& o) { o.c = matmul(transpose(o.a), o.b); });
+    transposed.unfused([](operands& o) {
+        o.t = transpose(o.a);
+        o.c = matmul(o.t, o.b);
+    });
+#if !SINTER_NVCC
+    product.peer("loop", [](operands& o) {
+        product_loop(o.a.data(), o.b.data(), o.c.data(), o.c.extent(0));
+    });
 #if SINTER_BENCH_EIGEN
-    add_host(
-        "matmul", "eigen", size, product, on_matrices(n, [](in a, in b, const vector&, matrix& c) {
-            eigen(c).noalias() = eigen(a) * eigen(b);
-        }));
-    add_host("matmul_bias_relu",
-             "eigen",
-             size,
-             product,
-             on_matrices(n, [](in a, in b, const vector& bias, matrix& c) {
-                 auto to = eigen(c);
-                 to.noalias() = eigen(a) * eigen(b);
-                 to = (to.rowwise() + eigen(bias).matrix().transpose()).cwiseMax(0.0F);
-             }));
-    add_host("matmul_transposed",
-             "eigen",
-             size,
-             product,
-             on_matrices(n, [](in a, in b, const vector&, matrix& c) {
-                 eigen(c).noalias() = eigen(a).transpose() * eigen(b);
-             }));
+    product.peer("eigen", [](operands& o) { eigen(o.c).noalias() = eigen(o.a) * eigen(o.b); });
+    dense.peer("eigen", [](operands& o) {
+        auto to = eigen(o.c);
+        to.noalias() = eigen(o.a) * eigen(o.b);
+        to = (to.rowwise() + eigen(o.bias).matrix().transpose()).cwiseMax(0.0F);
+    });
+    transposed.peer(
+        "eigen", [](operands& o) { eigen(o.c).noalias() = eigen(o.a).transpose() * eigen(o.b); });
+#endif
 #endif
 }
 
 const bool added = [] {
     add_all(512);
-    add_all(1024);
+    add_all(on_host() ? 1024 : 4096);
     return true;
 }();
 

@@ -7,57 +7,69 @@ namespace {
 
 using namespace bench;
 
+struct operands {
+    vector a, b, c, y;
+    matrix m;
+    scalar all;
+};
+operands few() {
+    constexpr int64 n = 64;
+    return {sample(sn::shape{n}),
+            sample(sn::shape{n}),
+            sample(sn::shape{n}),
+            sn::zeros<float>(n),
+            sample(sn::shape{int64{8}, int64{8}}),
+            sn::zeros<float>(sn::shape<0>{})};
+}
+
+#if !SINTER_NVCC
 [[gnu::noinline]] void chain_loop(const float* __restrict a,
                                   const float* __restrict b,
                                   const float* __restrict c,
                                   float* __restrict y,
                                   int64 n) {
+#pragma omp simd
     for (int64 i = 0; i < n; ++i) y[i] = a[i] * b[i] + c[i];
 }
 [[gnu::noinline]] void decay_loop(float* __restrict y, const float* __restrict a, int64 n) {
+#pragma omp simd
     for (int64 i = 0; i < n; ++i) y[i] -= 0.25F * a[i];
 }
-
-template <class F>
-auto on_few(F body) {
-    return [body] {
-        constexpr int64 n = 64;
-        return [body,
-                a = sample(sn::shape{n}),
-                b = sample(sn::shape{n}),
-                c = sample(sn::shape{n}),
-                y = sn::zeros<float>(n),
-                all = sn::zeros<float>(sn::shape<0>{})]() mutable { body(a, b, c, y, all); };
-    };
-}
-using in = const vector&;
-using scalar = sn::tensor<float, 0>;
+#endif
 
 const bool added = [] {
-    add("small_assign", "sinter", "64", {}, on_few([](in a, in b, in c, vector& y, scalar&) {
-            y = a * b + c;
-        }));
-    add("small_build", "sinter", "64", {}, on_few([](in a, in b, in c, vector&, scalar&) {
-            auto e = a * b + c;  // lazy: only the list of operands is made
-            benchmark::DoNotOptimize(e);
-        }));
-    add("small_update", "sinter", "64", {}, on_few([](in a, in, in, vector& y, scalar&) {
-            y -= 0.25F * a;
-        }));
-    add("small_sum", "sinter", "64", {}, on_few([](in a, in, in, vector&, scalar& all) {
-            all = sum(a);
-        }));
-    add_host("small_assign", "loop", "64", {}, on_few([](in a, in b, in c, vector& y, scalar&) {
-                 chain_loop(a.data(), b.data(), c.data(), y.data(), y.size());
-             }));
-    add_host("small_update", "loop", "64", {}, on_few([](in a, in, in, vector& y, scalar&) {
-                 decay_loop(y.data(), a.data(), y.size());
-             }));
+    row assign("small_assign", "64", {}, few);
+    assign.sinter([](operands& o) { o.y = o.a * o.b + o.c; });
+    // Lazy: only the list of operands is made.
+    row build("small_build", "64", {}, few);
+    build.sinter([](operands& o) {
+        auto e = o.a * o.b + o.c;
+        benchmark::DoNotOptimize(e);
+    });
+    row update("small_update", "64", {}, few);
+    update.sinter([](operands& o) { o.y -= 0.25F * o.a; });
+    row fresh("small_new_tensor", "64", {}, few);
+    fresh.sinter([](operands& o) {
+        const vector t = o.a + o.b;
+        benchmark::DoNotOptimize(t.data());
+    });
+    row total("small_sum", "64", {}, few);
+    total.sinter([](operands& o) { o.all = sum(o.a); });
+    row rows("small_softmax", "8x8", {}, few);
+    rows.sinter([](operands& o) { o.m = softmax(o.m); });
+#if !SINTER_NVCC
+    assign.peer("loop", [](operands& o) {
+        chain_loop(o.a.data(), o.b.data(), o.c.data(), o.y.data(), o.y.size());
+    });
+    update.peer("loop", [](operands& o) { decay_loop(o.y.data(), o.a.data(), o.y.size()); });
 #if SINTER_BENCH_EIGEN
-    // Eigen's dynamic arrays with memory of their own: what stands nearest to a tensor.
-    add_host("small_assign", "eigen", "64", {}, on_few([](in a, in b, in c, vector& y, scalar&) {
-                 eigen(y) = eigen(a) * eigen(b) + eigen(c);
-             }));
+    assign.peer("eigen", [](operands& o) { eigen(o.y) = eigen(o.a) * eigen(o.b) + eigen(o.c); });
+    fresh.peer("eigen", [](operands& o) {
+        Eigen::ArrayXf t = eigen(o.a) + eigen(o.b);
+        benchmark::DoNotOptimize(t.data());
+    });
+    total.peer("eigen", [](operands& o) { *o.all.data() = eigen(o.a).sum(); });
+#endif
 #endif
     return true;
 }();

@@ -1,5 +1,5 @@
 // Reductions of a matrix: all of it, its rows, its columns. Floor: one read of the matrix, so bytes
-// over the bandwidth of memory.
+// over the bandwidth of a loop that only reads.
 
 #include "support/eigen.hpp"
 
@@ -7,108 +7,123 @@ namespace {
 
 using namespace bench;
 
-// Interleaved parts: what a compiler can vectorise without reordering additions.
+struct operands {
+    matrix x;
+    scalar all;
+    vector rows, columns;
+    matrix t;
+};
+auto of_shape(int64 rows, int64 n, bool with_temporary) {
+    return [rows, n, with_temporary] {
+        return operands{sample(sn::shape{rows, n}),
+                        sn::zeros<float>(sn::shape<0>{}),
+                        sn::zeros<float>(rows),
+                        sn::zeros<float>(n),
+                        with_temporary ? sn::zeros<float>(rows, n) : sn::zeros<float>(1, 1)};
+    };
+}
+
+#if !SINTER_NVCC
+constexpr int64 few = 1 << 16;
+
 [[gnu::noinline]] float sum_loop(const float* __restrict x, int64 n) {
-    constexpr int parts = 16;
-    float part[parts]{};
-    const int64 whole = n / parts * parts;
-    for (int64 i = 0; i < whole; i += parts)
-        for (int k = 0; k < parts; ++k) part[k] += x[i + k];
     float sum = 0;
-    for (const float p : part) sum += p;
-    for (int64 i = whole; i < n; ++i) sum += x[i];
+#pragma omp parallel for simd reduction(+ : sum) if (parallel : n > few)
+    for (int64 i = 0; i < n; ++i) sum += x[i];
     return sum;
 }
 [[gnu::noinline]] float squares_loop(const float* __restrict x, int64 n) {
-    constexpr int parts = 16;
-    float part[parts]{};
-    const int64 whole = n / parts * parts;
-    for (int64 i = 0; i < whole; i += parts)
-        for (int k = 0; k < parts; ++k) part[k] += (x[i + k] - 1) * (x[i + k] - 1);
     float sum = 0;
-    for (const float p : part) sum += p;
-    for (int64 i = whole; i < n; ++i) sum += (x[i] - 1) * (x[i] - 1);
+#pragma omp parallel for simd reduction(+ : sum) if (parallel : n > few)
+    for (int64 i = 0; i < n; ++i) sum += (x[i] - 1) * (x[i] - 1);
     return sum;
 }
 [[gnu::noinline]] void row_loop(const float* __restrict x,
                                 float* __restrict y,
                                 int64 rows,
                                 int64 n) {
-    for (int64 r = 0; r < rows; ++r) y[r] = sum_loop(x + r * n, n);
+#pragma omp parallel for if (rows * n > few)
+    for (int64 r = 0; r < rows; ++r) {
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64 i = 0; i < n; ++i) sum += x[r * n + i];
+        y[r] = sum;
+    }
 }
 [[gnu::noinline]] void column_loop(const float* __restrict x,
                                    float* __restrict y,
                                    int64 rows,
                                    int64 n) {
     for (int64 i = 0; i < n; ++i) y[i] = 0;
-    for (int64 r = 0; r < rows; ++r)
+#pragma omp parallel for reduction(+ : y[:n]) if (rows * n > few)
+    for (int64 r = 0; r < rows; ++r) {
+#pragma omp simd
         for (int64 i = 0; i < n; ++i) y[i] += x[r * n + i];
+    }
 }
+#endif
 
-struct results {
-    sn::tensor<float, 0> all = sn::zeros<float>(sn::shape<0>{});
-    vector rows, columns;
-};
-template <class F>
-auto on_matrix(int64 rows, int64 n, F body) {
-    return [rows, n, body] {
-        return [body,
-                x = sample(sn::shape{rows, n}),
-                y = results{.rows = sn::zeros<float>(rows),
-                            .columns = sn::zeros<float>(n)}]() mutable { body(x, y); };
-    };
-}
-using in = const matrix&;
-
-void add_all(int64 rows, int64 n) {
-    const auto size = std::to_string(rows) + 'x' + std::to_string(n);
-    const work once{float_bytes * static_cast<double>(rows * n), static_cast<double>(rows * n)};
-
-    add("sum_all", "sinter", size, once, on_matrix(rows, n, [](in x, results& y) {
-            y.all = sum(x);
-        }));
-    add_host("sum_all", "loop", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 *y.all.data() = sum_loop(x.data(), x.size());
-             }));
-    add("sum_rows", "sinter", size, once, on_matrix(rows, n, [](in x, results& y) {
-            y.rows = sum(x, axis<1>);
-        }));
-    add_host("sum_rows", "loop", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 row_loop(x.data(), y.rows.data(), x.extent(0), x.extent(1));
-             }));
-    add("sum_columns", "sinter", size, once, on_matrix(rows, n, [](in x, results& y) {
-            y.columns = sum(x, axis<0>);
-        }));
-    add_host("sum_columns", "loop", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 column_loop(x.data(), y.columns.data(), x.extent(0), x.extent(1));
-             }));
-    // The mean of a computed value: it must not be stored.
-    const work fused{once.bytes, 3 * once.flops};
-    add("mean_fused", "sinter", size, fused, on_matrix(rows, n, [](in x, results& y) {
-            y.all = mean((x - 1) * (x - 1));
-        }));
-    add_host("mean_fused", "loop", size, fused, on_matrix(rows, n, [](in x, results& y) {
-                 *y.all.data() = squares_loop(x.data(), x.size()) / static_cast<float>(x.size());
-             }));
+void add_sum(int64 rows, int64 n, const std::string& size) {
+    row all("sum_all", size, {arrays_of(rows * n), 0}, of_shape(rows, n, false));
+    all.sinter([](operands& o) { o.all = sum(o.x); });
+#if !SINTER_NVCC
+    all.peer("loop", [](operands& o) { *o.all.data() = sum_loop(o.x.data(), o.x.size()); });
 #if SINTER_BENCH_EIGEN
-    add_host("sum_all", "eigen", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 *y.all.data() = eigen(x).sum();
-             }));
-    add_host("sum_rows", "eigen", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 eigen(y.rows) = eigen(x).rowwise().sum().array();
-             }));
-    add_host("sum_columns", "eigen", size, once, on_matrix(rows, n, [](in x, results& y) {
-                 eigen(y.columns) = eigen(x).colwise().sum().transpose().array();
-             }));
-    add_host("mean_fused", "eigen", size, fused, on_matrix(rows, n, [](in x, results& y) {
-                 *y.all.data() = (eigen(x).array() - 1).square().mean();
-             }));
+    all.peer("eigen", [](operands& o) { *o.all.data() = eigen(o.x).sum(); });
+#endif
+#endif
+}
+
+void add_axes(int64 rows, int64 n) {
+    const std::string size = by(rows, n);
+    const work once{arrays_of(rows * n), 0};
+    row by_rows("sum_rows", size, once, of_shape(rows, n, false));
+    by_rows.sinter([](operands& o) { o.rows = sum(o.x, axis<1>); });
+    row by_columns("sum_columns", size, once, of_shape(rows, n, false));
+    by_columns.sinter([](operands& o) { o.columns = sum(o.x, axis<0>); });
+#if !SINTER_NVCC
+    by_rows.peer("loop", [](operands& o) {
+        row_loop(o.x.data(), o.rows.data(), o.x.extent(0), o.x.extent(1));
+    });
+    by_columns.peer("loop", [](operands& o) {
+        column_loop(o.x.data(), o.columns.data(), o.x.extent(0), o.x.extent(1));
+    });
+#if SINTER_BENCH_EIGEN
+    by_rows.peer("eigen", [](operands& o) { eigen(o.rows) = eigen(o.x).rowwise().sum().array(); });
+    by_columns.peer("eigen", [](operands& o) {
+        eigen(o.columns) = eigen(o.x).colwise().sum().transpose().array();
+    });
+#endif
+#endif
+}
+
+// The mean of a computed value, which must not be stored.
+void add_fused(int64 rows, int64 n) {
+    row r("mean_square", by(rows, n), {arrays_of(rows * n), 0}, of_shape(rows, n, true));
+    r.sinter([](operands& o) { o.all = mean((o.x - 1) * (o.x - 1)); });
+    r.unfused([](operands& o) {
+        o.t = (o.x - 1) * (o.x - 1);
+        o.all = mean(o.t);
+    });
+#if !SINTER_NVCC
+    r.peer("loop", [](operands& o) {
+        *o.all.data() = squares_loop(o.x.data(), o.x.size()) / static_cast<float>(o.x.size());
+    });
+#if SINTER_BENCH_EIGEN
+    r.peer("eigen", [](operands& o) { *o.all.data() = (eigen(o.x).array() - 1).square().mean(); });
+#endif
 #endif
 }
 
 const bool added = [] {
-    add_all(256, 256);    // in the cache
-    add_all(2048, 2048);  // 16 MiB
+    add_sum(256, 256, "65536");  // in the cache
+    add_sum(10'000, 10'000, "100000000");
+    add_axes(256, 256);
+    add_axes(2048, 2048);
+    add_axes(200'000, 10);
+    add_axes(10, 200'000);
+    add_fused(256, 256);
+    add_fused(2048, 2048);
     return true;
 }();
 

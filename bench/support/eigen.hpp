@@ -1,4 +1,5 @@
-// Eigen as a peer where it is installed (Debian: libeigen3-dev) and the host's compiler builds.
+// Eigen as a peer where it is installed (Debian: libeigen3-dev) and the host's compiler builds. Its
+// elementwise code and reductions use one thread, its products all of them.
 #pragma once
 
 #include "harness.hpp"
