@@ -1,27 +1,67 @@
 // What the host's elementary functions are built of. They are branch-free, because an inner loop
-// becomes vector code only then, and with nothing that SSE2 lacks: masks instead of `?:` around
-// arithmetic (g++ would move the arithmetic into a branch), an added constant instead of a rounding
-// instruction, no comparison and no arithmetic shift of 64-bit integers.
+// becomes vector code only then, and with nothing that SSE2 lacks: an added constant instead of a
+// rounding instruction, no comparison and no arithmetic shift of 64-bit integers. Choices are masks
+// that come from integer arithmetic: around a `?:` g++ moves floating arithmetic into a branch.
 #pragma once
 
 #include "sinter/core/types.hpp"
 
 namespace sinter::math::host {
 
+/// The bits of a floating type.
+template <class T>
+struct format;
+template <>
+struct format<float> {
+    using word = uint32;
+    static constexpr int size = 32, digits = 23;
+    static constexpr word one = 0x3f800000U, infinity = 0x7f800000U, nan = 0x7fc00000U;
+    static constexpr float largest = 0x1.fffffep+127F;
+    /// Added to a number of less than half its size it leaves the nearest integer, ties to even, in
+    /// the lowest bits; taken off again it leaves that integer as a floating number.
+    static constexpr float to_integer = 0x1.8p23F;
+    static constexpr float ln2 = 0x1.62e43p-1F, half_pi = 0x1.921fb6p+0F,
+                           half_pi_rest = -0x1.777a5cp-25F;
+};
+template <>
+struct format<double> {
+    using word = uint64;
+    static constexpr int size = 64, digits = 52;
+    static constexpr word one = 0x3ff0000000000000UL, infinity = 0x7ff0000000000000UL,
+                          nan = 0x7ff8000000000000UL;
+    static constexpr double largest = 0x1.fffffffffffffp+1023;
+    static constexpr double to_integer = 0x1.8p52;
+    static constexpr double ln2 = 0x1.62e42fefa39efp-1, half_pi = 0x1.921fb54442d18p+0,
+                            half_pi_rest = 0x1.1a62633145c07p-54;
+};
+template <class T>
+using word_t = typename format<T>::word;
+template <class T>
+inline constexpr word_t<T> sign_bit = word_t<T>(1) << (format<T>::size - 1);
+
 SINTER_HD SINTER_INLINE uint32 word(float x) { return __builtin_bit_cast(uint32, x); }
 SINTER_HD SINTER_INLINE uint64 word(double x) { return __builtin_bit_cast(uint64, x); }
 SINTER_HD SINTER_INLINE float value(uint32 w) { return __builtin_bit_cast(float, w); }
 SINTER_HD SINTER_INLINE double value(uint64 w) { return __builtin_bit_cast(double, w); }
 
-/// All bits or none. The one for double is for choices between constants and given values alone:
-/// g++ moves arithmetic behind it into a branch.
-SINTER_HD SINTER_INLINE uint32 mask32(bool c) { return c ? ~0U : 0U; }
-SINTER_HD SINTER_INLINE uint64 mask64(bool c) {
-    return __builtin_bit_cast(uint64, c ? __builtin_bit_cast(double, ~0UL) : 0.0);
+/// A mask: all bits if the topmost bit of t is set, else none.
+SINTER_HD SINTER_INLINE uint32 if_top(uint32 t) { return ~((t >> 31) - 1U); }
+SINTER_HD SINTER_INLINE uint64 if_top(uint64 t) { return ~((t >> 63) - 1UL); }
+/// All bits if x is negative or -0.
+template <class T>
+SINTER_HD SINTER_INLINE word_t<T> if_negative(T x) {
+    return if_top(word(x));
 }
-/// No bits if the topmost bit of t is set, else all.
-SINTER_HD SINTER_INLINE uint32 unless_top(uint32 t) { return (t >> 31) - 1U; }
-SINTER_HD SINTER_INLINE uint64 unless_top(uint64 t) { return (t >> 63) - 1UL; }
+/// All bits if t is 0.
+template <class W>
+SINTER_HD SINTER_INLINE W if_zero(W t) {
+    return ~if_top(t | (W(0) - t));
+}
+/// All bits if a > b, for a and b that are not negative; NaN lies above infinity.
+template <class T>
+SINTER_HD SINTER_INLINE word_t<T> if_above(T a, T b) {
+    return if_top(word(b) - word(a));
+}
 
 /// a where the mask is set, else b.
 SINTER_HD SINTER_INLINE float pick(uint32 mask, float a, float b) {
@@ -30,34 +70,31 @@ SINTER_HD SINTER_INLINE float pick(uint32 mask, float a, float b) {
 SINTER_HD SINTER_INLINE double pick(uint64 mask, double a, double b) {
     return value((word(a) & mask) | (word(b) & ~mask));
 }
-
-inline constexpr uint32 sign32 = 0x80000000U;
-inline constexpr uint64 sign64 = 0x8000000000000000UL;
-inline constexpr uint32 infinity32 = 0x7f800000U, nan32 = 0x7fc00000U;
-inline constexpr uint64 infinity64 = 0x7ff0000000000000UL, nan64 = 0x7ff8000000000000UL;
+/// a where the mask is set, else 0.
+SINTER_HD SINTER_INLINE float keep(uint32 mask, float a) { return value(word(a) & mask); }
+SINTER_HD SINTER_INLINE double keep(uint64 mask, double a) { return value(word(a) & mask); }
 
 /// |x|.
-SINTER_HD SINTER_INLINE float magnitude(float x) { return value(word(x) & ~sign32); }
-SINTER_HD SINTER_INLINE double magnitude(double x) { return value(word(x) & ~sign64); }
+template <class T>
+SINTER_HD SINTER_INLINE T magnitude(T x) {
+    return value(word(x) & ~sign_bit<T>);
+}
 /// |x| with the sign of s.
-SINTER_HD SINTER_INLINE float with_sign(float x, float s) {
-    return value((word(x) & ~sign32) | (word(s) & sign32));
+template <class T>
+SINTER_HD SINTER_INLINE T with_sign(T x, T s) {
+    return value((word(x) & ~sign_bit<T>) | (word(s) & sign_bit<T>));
 }
-SINTER_HD SINTER_INLINE double with_sign(double x, double s) {
-    return value((word(x) & ~sign64) | (word(s) & sign64));
+/// x with its sign changed where the mask is set.
+template <class T>
+SINTER_HD SINTER_INLINE T flipped(word_t<T> mask, T x) {
+    return value(word(x) ^ (mask & sign_bit<T>));
 }
-
-/// x inside [low, high]; NaN stays.
-SINTER_HD SINTER_INLINE float bounded(float x, float low, float high) {
-    return pick(mask32(x < low), low, pick(mask32(x > high), high, x));
+/// x with its magnitude cut down to `most`; NaN stays.
+template <class T>
+SINTER_HD SINTER_INLINE T bounded(T x, T most) {
+    const T a = magnitude(x);
+    const word_t<T> cut = if_above(a, most) & ~if_above(a, value(format<T>::infinity));
+    return with_sign(pick(cut, most, a), x);
 }
-SINTER_HD SINTER_INLINE double bounded(double x, double low, double high) {
-    return pick(mask64(x < low), low, pick(mask64(x > high), high, x));
-}
-
-/// Added to a number of less than half its size it leaves the nearest integer, ties to even, in the
-/// lowest bits; taken off again it leaves that integer as a floating number.
-inline constexpr float to_integer32 = 0x1.8p23F;
-inline constexpr double to_integer64 = 0x1.8p52;
 
 }  // namespace sinter::math::host

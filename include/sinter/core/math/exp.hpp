@@ -17,12 +17,13 @@ struct exp_parts64 {
     double n, r;
 };
 SINTER_HD SINTER_INLINE exp_parts32 exp_reduce(float x) {
-    const float t = x * 0x1.715476p+0F + to_integer32;
-    const float n = t - to_integer32;
+    const float t = x * 0x1.715476p+0F + format<float>::to_integer;
+    const float n = t - format<float>::to_integer;
     return {n, (x - n * 0x1.62e4p-1F) - n * 0x1.7f7d1cp-20F, word(t)};
 }
 SINTER_HD SINTER_INLINE exp_parts64 exp_reduce(double x) {
-    const double n = (x * 0x1.71547652b82fep+0 + to_integer64) - to_integer64;
+    const double n =
+        (x * 0x1.71547652b82fep+0 + format<double>::to_integer) - format<double>::to_integer;
     return {n, (x - n * 0x1.62e42ffp-1) - n * -0x1.718432a1b0e26p-35};
 }
 /// e^r - 1 for |r| <= ln 2 / 2.
@@ -51,47 +52,58 @@ SINTER_HD SINTER_INLINE double expm1_small(double r) {
 }
 /// x times 2^n, in two steps: 2^n alone may be no normal number. `k` holds n in its low bits.
 SINTER_HD SINTER_INLINE float scaled(float x, uint32 k) {
-    // A word of to_integer32 + n, shifted: half of n, rounded down, in the low bits.
+    // A word of format<float>::to_integer + n, shifted: half of n, rounded down, in the low bits.
     const uint32 a = (k >> 1) + 127U, b = k - (k >> 1) + 127U;
     return x * value(a << 23) * value(b << 23);
 }
 SINTER_HD SINTER_INLINE double scaled(double x, double n) {
-    const double half = n * 0.5 + to_integer64;
-    const double rest = n - (half - to_integer64) + to_integer64;
+    const double half = n * 0.5 + format<double>::to_integer;
+    const double rest = n - (half - format<double>::to_integer) + format<double>::to_integer;
     return x * value((word(half) + 1023UL) << 52) * value((word(rest) + 1023UL) << 52);
 }
 /// 2^n for a normal result.
 SINTER_HD SINTER_INLINE float power_of_two(uint32 k) { return value((k + 127U) << 23); }
 SINTER_HD SINTER_INLINE double power_of_two(double n) {
-    return value((word(n + to_integer64) + 1023UL) << 52);
+    return value((word(n + format<double>::to_integer) + 1023UL) << 52);
 }
 
 }  // namespace host
 
 /// e to the power x. 1 ulp.
 SINTER_HD SINTER_INLINE float exp(float x) {
-    const host::exp_parts32 e = host::exp_reduce(host::bounded(x, -104.0F, 89.0F));
+    const host::exp_parts32 e = host::exp_reduce(host::bounded(x, 104.0F));
     return host::scaled(1.0F + host::expm1_small(e.r), e.k);
 }
 SINTER_HD SINTER_INLINE double exp(double x) {
-    const host::exp_parts64 e = host::exp_reduce(host::bounded(x, -746.0, 710.0));
+    const host::exp_parts64 e = host::exp_reduce(host::bounded(x, 746.0));
     return host::scaled(1.0 + host::expm1_small(e.r), e.n);
 }
-
+/// 2 to the power x. 1 ulp.
+SINTER_HD SINTER_INLINE float exp2(float x) {
+    constexpr float to_integer = host::format<float>::to_integer;
+    const float a = host::bounded(x, 151.0F), t = a + to_integer;
+    const float r = (a - (t - to_integer)) * host::format<float>::ln2;
+    return host::scaled(1.0F + host::expm1_small(r), host::word(t));
+}
+SINTER_HD SINTER_INLINE double exp2(double x) {
+    constexpr double to_integer = host::format<double>::to_integer;
+    const double a = host::bounded(x, 1076.0), n = (a + to_integer) - to_integer;
+    return host::scaled(1.0 + host::expm1_small((a - n) * host::format<double>::ln2), n);
+}
 /// e to the power x, minus 1, without cancellation near 0. 2 ulp.
 SINTER_HD SINTER_INLINE float expm1(float x) {
-    const host::exp_parts32 e = host::exp_reduce(host::bounded(x, -20.0F, 89.0F));
-    const float p = host::expm1_small(e.r);
+    const float most = host::pick(host::if_negative(x), 20.0F, 89.0F);
+    const host::exp_parts32 e = host::exp_reduce(host::bounded(x, most));
     // 2^n (1 + p) - 1, from 2^(n-1): 2^128 is no number.
     const float s = host::power_of_two(e.k - 1U);
-    const float y = (s * p + (s - 0.5F)) * 2.0F;
+    const float y = (s * host::expm1_small(e.r) + (s - 0.5F)) * 2.0F;
     return host::with_sign(y, x);  // also of -0
 }
 SINTER_HD SINTER_INLINE double expm1(double x) {
-    const host::exp_parts64 e = host::exp_reduce(host::bounded(x, -40.0, 710.0));
-    const double p = host::expm1_small(e.r);
+    const double most = host::pick(host::if_negative(x), 40.0, 710.0);
+    const host::exp_parts64 e = host::exp_reduce(host::bounded(x, most));
     const double s = host::power_of_two(e.n - 1.0);
-    const double y = (s * p + (s - 0.5)) * 2.0;
+    const double y = (s * host::expm1_small(e.r) + (s - 0.5)) * 2.0;
     return host::with_sign(y, x);
 }
 

@@ -47,8 +47,8 @@ SINTER_HD SINTER_INLINE angle reduce_angle(float x) {
     const int64 k = exponent > 0 ? exponent : 0;
     const double wide = x;
     const double turns = wide * quadrants.high[k], more = wide * quadrants.low[k];  // turns: exact
-    const double whole = (turns + more) + to_integer64;
-    const double rest = (turns - (whole - to_integer64)) + more;
+    const double whole = (turns + more) + format<double>::to_integer;
+    const double rest = (turns - (whole - format<double>::to_integer)) + more;
     return {static_cast<float>(rest * 0x1.921fb54442d18p+0), static_cast<uint32>(word(whole))};
 }
 /// sin(r) and cos(r) for |r| <= pi/4.
@@ -85,5 +85,15 @@ SINTER_HD SINTER_INLINE float cos(float x) {
     return host::sin_of(a.r, a.quadrant + 1U);
 }
 SINTER_HD SINTER_INLINE double cos(double x) { return __builtin_cos(x); }
+
+/// The tangent of radians. float: 3 ulp everywhere. double: libm's.
+SINTER_HD SINTER_INLINE float tan(float x) {
+    const host::angle a = host::reduce_angle(x);
+    const float r2 = a.r * a.r, s = host::sin_small(a.r, r2), c = host::cos_small(r2);
+    const uint32 odd = 0U - (a.quadrant & 1U);
+    const float up = host::pick(odd, c, s), down = host::pick(odd, s, c);
+    return host::flipped(odd, up / down);
+}
+SINTER_HD SINTER_INLINE double tan(double x) { return __builtin_tan(x); }
 
 }  // namespace sinter::math

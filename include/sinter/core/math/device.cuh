@@ -94,8 +94,6 @@ SINTER_HD SINTER_INLINE double hypot(double x, double y) { return ::hypot(x, y);
 // Exact.
 SINTER_HD SINTER_INLINE float fmod(float x, float y) { return ::fmodf(x, y); }
 SINTER_HD SINTER_INLINE double fmod(double x, double y) { return ::fmod(x, y); }
-SINTER_HD SINTER_INLINE float remainder(float x, float y) { return ::remainderf(x, y); }
-SINTER_HD SINTER_INLINE double remainder(double x, double y) { return ::remainder(x, y); }
 SINTER_HD SINTER_INLINE float copysign(float x, float y) { return ::copysignf(x, y); }
 SINTER_HD SINTER_INLINE double copysign(double x, double y) { return ::copysign(x, y); }
 
