@@ -1,0 +1,55 @@
+// `using namespace sinter` beside `using namespace std`: which names need a prefix. What this file
+// compiles is what docs/guarantees.md promises.
+#include <algorithm>
+#include <any>
+#include <complex>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <ranges>
+#include <sinter/sort.hpp>
+#include <stack>
+#include <valarray>
+#include <vector>
+
+#include "tensor/support.hpp"
+
+using namespace std;
+using namespace sinter;
+
+namespace {
+
+TEST_CASE("names beside those of the standard library") {
+    const tensor<float, 2> a{{1, 2}, {3, 5}};
+    const tensor<float, 1> row{1, 2};
+    CHECK(max(a).operands().size() >= 1);
+    CHECK(float(eval(max(a))) == 5);
+    CHECK(float(eval(min(a))) == 1);
+    CHECK(array_equal(max(a, axis<-1>), tensor<float, 1>{2, 5}));
+    CHECK(array_equal(min(a, axis<0>, keepdims), tensor<float, 2>{{1, 2}}));
+    CHECK(float(eval(sum(a))) == 11);
+    CHECK(float(eval(prod(a))) == 30);
+    CHECK(bool(eval(all(a > 0))));
+    CHECK(int64(eval(argmax(a))) == 3);
+    CHECK(allclose(norm(row), tensor<float, 0>(2.236068F)));
+    CHECK(allclose(exp(log(a)), a));
+    CHECK(allclose(sqrt(a * a), abs(a)));
+    CHECK(allclose(tanh(a), sin(a) * 0 + tanh(a)));
+    CHECK(array_equal(maximum(a, 2), where(a > 2, a, 2)));
+    CHECK(float(eval(var(a, correction(0)))) == 2.1875F);
+    CHECK(array_equal(a(_, range(0, 1)), tensor<float, 2>{{1}, {3}}));
+    CHECK(array_equal(transpose(a)(0), tensor<float, 1>{1, 3}));
+    CHECK(empty<float>(3).size() == 3);
+    CHECK(array_equal(zeros<float>(2) + ones<float>(2), full<float>(shape{2}, 1)));
+    CHECK(array_equal(flip(sort(row, order::descending), axis<0>), row));
+    CHECK(array_equal(unique(row * 0), tensor<float, 1>{0}));
+    CHECK(array_equal(cumsum(row), tensor<float, 1>{1, 3}));
+    CHECK(flatten(a).size() == 4);
+    CHECK(array_equal(softmax(a * 0), a * 0 + 0.5F));
+    // The names that the standard library has too.
+    CHECK(array_equal(sinter::slice(a, range(0, 1)), tensor<float, 2>{{1, 2}}));
+    CHECK(bool(eval(sinter::any(a > 4))));
+    CHECK(sizeof(std::any) + sizeof(std::slice) + sizeof(std::stack<int>) > 0);
+}
+
+}  // namespace
