@@ -74,7 +74,8 @@ inline void evaluate_eagerly(const binding& b, const target* targets) {
     for (int r = 0; r < t.graph.roots; ++r) mirror.write_back(memory_of(targets[r]));
 }
 
-inline const bool debug_installed = (the_debug_hooks = {&evaluate_eagerly, &explain_text}, true);
+inline const bool debug_installed =
+    (the_debug_hooks = {&evaluate_eagerly, &explain_text<binding>}, true);
 
 }  // namespace detail
 }  // namespace sinter::exec

@@ -17,7 +17,8 @@ namespace detail {
 
 inline int64 bytes_of_value(const array_ref& a, dtype t) { return elements_of(a) * size_of(t); }
 
-inline std::string bytes_text(int64 n) {
+template <class Number>
+std::string bytes_text(Number n) {
     char b[32];
     const double x = static_cast<double>(n);
     if (n < 10000) {
@@ -33,7 +34,8 @@ inline std::string bytes_text(int64 n) {
     }
     return b;
 }
-inline std::string flops_text(int64 n) {
+template <class Number>
+std::string flops_text(Number n) {
     char b[32];
     const double x = static_cast<double>(n);
     const char* units[] = {"FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs"};
@@ -61,14 +63,18 @@ inline const char* kind_text(const stage_view& s) {
 }  // namespace detail
 
 /// True when an earlier load of the stage reads the very same array in the same way.
-inline bool is_repeated_load(const stage_view& s, const value_names& names, int i) {
+template <class Explanation>
+bool is_repeated_load(const stage_view& s, const value_names<Explanation>& names, int i) {
     const int array = names.same_array(s.node_of[i]);
     for (int j = 0; j < i; ++j)
         if (s.code[j].h == how::load && names.same_array(s.node_of[j]) == array) return true;
     return false;
 }
 
-inline stage_cost cost_of(const explanation& e, const stage_view& s, const value_names& names) {
+template <class Explanation>
+stage_cost cost_of(const Explanation& e,
+                   const stage_view& s,
+                   const value_names<Explanation>& names) {
     stage_cost c;
     for (int i = 0; i < s.size; ++i) {
         const instr& x = s.code[i];
@@ -100,8 +106,9 @@ inline stage_cost cost_of(const explanation& e, const stage_view& s, const value
 }
 
 /// The plan of a program as text.
-inline std::string explain_text(const explanation& e) {
-    value_names names(e);
+template <class Explanation>
+std::string explain_text(const Explanation& e) {
+    value_names<Explanation> names(e);
     std::string r = std::to_string(e.p.stages) + (e.p.stages == 1 ? " kernel" : " kernels");
     int64 kept = 0;
     int temporaries = 0;
@@ -120,7 +127,7 @@ inline std::string explain_text(const explanation& e) {
         r += "kernel " + std::to_string(k + 1) + ": " + detail::kind_text(s);
         if (s.head.passes > 1) r += ", " + std::to_string(s.head.passes) + " passes over each row";
         r += "\n";
-        for (const std::string& line : stage_formulas(e, s, names).lines())
+        for (const std::string& line : stage_formulas<Explanation>(e, s, names).lines())
             r += "    " + line + "\n";
         r += (c.operations == 1 ? "  computes " : "  fuses ") + std::to_string(c.operations) +
              (c.operations == 1 ? " operation" : " operations") + ", " +
@@ -153,7 +160,8 @@ inline std::string explain_text(const explanation& e) {
 
 namespace detail {
 
-inline std::string quoted(const std::string& s) {
+template <class Text>
+std::string quoted(const Text& s) {
     std::string r = "\"";
     for (const char c : s) {
         if (c == '"' || c == '\\') r += '\\';
@@ -161,7 +169,8 @@ inline std::string quoted(const std::string& s) {
     }
     return r + "\"";
 }
-inline std::string dot_label(const explanation& e, const stage_view& s, int i) {
+template <class Explanation>
+std::string dot_label(const Explanation& e, const stage_view& s, int i) {
     const instr& x = s.code[i];
     const node& n = e.g.n[s.node_of[i]];
     if (x.h == how::core) return "matmul";
@@ -182,8 +191,9 @@ inline std::string dot_label(const explanation& e, const stage_view& s, int i) {
 }  // namespace detail
 
 /// The plan of a program in the DOT language: one cluster for each kernel, a box for each array.
-inline std::string explain_dot(const explanation& e) {
-    value_names names(e);
+template <class Explanation>
+std::string explain_dot(const Explanation& e) {
+    value_names<Explanation> names(e);
     std::string r = "digraph plan {\n  rankdir=TB;\n  node [shape=ellipse];\n", arrays;
     std::vector<char> boxed(static_cast<std::size_t>(e.g.size));
     const auto box = [&](short n, const std::string& name) {

@@ -21,7 +21,7 @@ struct explanation {
 };
 
 /// A sentence for each reason to store a value; it follows "t0 is stored: ".
-inline const char* sentence_of(reason r) {
+constexpr const char* sentence_of(reason r) {
     switch (r) {
         case reason::second_contraction:
             return "a kernel computes one matrix product, and its reader needs another";
@@ -45,10 +45,12 @@ inline const char* sentence_of(reason r) {
     }
 }
 
-/// Names of arrays and values: x0 a leaf, t0 a temporary, result.
+/// Names of arrays and values: x0 a leaf, t0 a temporary, result. What explains is a template on
+/// the explanation's type for one reason: a file that explains nothing then does not compile it.
+template <class Explanation>
 class value_names {
 public:
-    explicit value_names(const explanation& e) : e_(e), name_(static_cast<std::size_t>(e.g.size)) {
+    explicit value_names(const Explanation& e) : e_(e), name_(static_cast<std::size_t>(e.g.size)) {
         for (int i = 0; i < e.g.size; ++i) {
             if (!e.p.stored[i]) continue;
             std::string& n = name_[static_cast<std::size_t>(i)];
@@ -149,16 +151,17 @@ private:
                m == axis_map{{0, -1, 1, -1, -1, -1, -1, -1}, 3};
     }
 
-    const explanation& e_;
+    const Explanation& e_;
     std::vector<std::string> name_;
     std::vector<int> number_;  // of arrays, by slot
     int next_ = 0;
 };
 
 /// The lines of one stage: its reductions, what is used twice, what it stores.
+template <class Explanation>
 class stage_formulas {
 public:
-    stage_formulas(const explanation& e, const stage_view& s, value_names& names)
+    stage_formulas(const Explanation& e, const stage_view& s, value_names<Explanation>& names)
         : e_(e), s_(s), names_(names), text_(count(s.size)), uses_(count(s.size)) {
         for (int i = 0; i < s.size; ++i)
             for (const short c : s.code[i].in)
@@ -250,9 +253,9 @@ private:
                ">)";
     }
 
-    const explanation& e_;
+    const Explanation& e_;
     const stage_view& s_;
-    value_names& names_;
+    value_names<Explanation>& names_;
     std::vector<term> text_;
     std::vector<int> uses_;
 };

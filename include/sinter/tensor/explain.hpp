@@ -43,12 +43,12 @@ std::string describe(const E& e, Describe describe_plan) {
 /// in between. Runs nothing. Throws shape_error or device_error as evaluating would.
 template <expression E, class B = backend>
 std::string explain(const E& e) {
-    return detail::describe<B>(e, &exec::explain_text);
+    return detail::describe<B>(e, &exec::explain_text<exec::binding>);
 }
 /// The same as a picture in the DOT language: one cluster for each kernel.
 template <expression E, class B = backend>
 std::string explain_dot(const E& e) {
-    return detail::describe<B>(e, &exec::explain_dot);
+    return detail::describe<B>(e, &exec::explain_dot<exec::binding>);
 }
 
 }  // namespace sinter
