@@ -12,7 +12,7 @@ namespace sinter::emulator {
 void complete_barrier(block& b) {
     ++b.epoch;
     ++stats().barriers;
-    for (warp_state& w : b.warps) finish_shared_groups(w);
+    for (warp_state& w : b.warps) finish_groups(w);
     if (race != nullptr) race->barrier(b);
     release_all(b.at_barrier);
 }
@@ -137,7 +137,7 @@ void sync_warp(unsigned mask, location l) {
     meet(sync_warp_kind, mask, nullptr, l, [](void**, unsigned all, warp_state&) {
         const fiber& f = *the().self;
         warp_state& w = f.home->warps[f.info.warp];
-        if (all == w.live) finish_shared_groups(w);
+        if (all == w.live) finish_groups(w);
         if (race != nullptr) race->warp_barrier(*f.home, f.info.warp, all);
     });
 }
@@ -224,10 +224,42 @@ static void count_conflicts(const shared_group& g) {
         stats().shared_conflicts += most - 1;
     }
 }
-void finish_shared_groups(warp_state& w) {
+void finish_groups(warp_state& w) {
     for (const shared_group& g : w.shared) count_conflicts(g);
     w.shared.clear();
     std::fill_n(w.next_group, 32, std::size_t(0));
+    for (global_group& g : w.global) {
+        std::sort(g.sectors.begin(), g.sectors.end());
+        const auto end = std::unique(g.sectors.begin(), g.sectors.end());
+        (g.store ? stats().store_sectors : stats().load_sectors) +=
+            static_cast<std::uint64_t>(end - g.sectors.begin());
+    }
+    w.global.clear();
+    std::fill_n(w.next_global, 32, std::size_t(0));
+}
+// The group of the k-th access of a lane at one place, which is that of the other lanes; made where
+// there is none yet.
+template <class Group>
+static Group& group_of(std::vector<Group>& groups, std::size_t& next, bool store, location l) {
+    const auto fits = [&](const Group& g) {
+        return g.where.line == l.line && g.where.file == l.file && g.store == store;
+    };
+    const auto start = groups.begin() + static_cast<std::ptrdiff_t>(next);
+    const auto found = std::find_if(start, groups.end(), fits);
+    next = static_cast<std::size_t>(found - groups.begin()) + 1;
+    if (found == groups.end()) {
+        groups.emplace_back();
+        groups.back().where = l;
+        groups.back().store = store;
+    }
+    return groups[next - 1];
+}
+void gather_sectors(fiber& f, const void* p, unsigned bytes, bool store, location l) {
+    warp_state& w = f.home->warps[f.info.warp];
+    global_group& g = group_of(w.global, w.next_global[f.info.lane], store, l);
+    const auto address = reinterpret_cast<std::uintptr_t>(p);
+    for (std::uintptr_t s = address / 32; s <= (address + bytes - 1) / 32; ++s)
+        g.sectors.push_back(s);
 }
 void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store, location l) {
     fiber& f = *the().self;
@@ -242,19 +274,11 @@ void shared_access(const void* p, unsigned bytes, unsigned alignment, bool store
     if (bytes > 16) return;  // several instructions: not counted
     warp_state& w = b.warps[f.info.warp];
     const auto offset = static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - b.arena);
-    // The k-th access of a lane at one place belongs to the k-th of the others.
-    std::size_t& at = w.next_group[f.info.lane];
-    const auto fits = [&](const shared_group& g) {
-        return g.where.line == l.line && g.where.file == l.file && g.store == store;
-    };
-    const auto start = w.shared.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto found = std::find_if(start, w.shared.end(), fits);
-    at = static_cast<std::size_t>(found - w.shared.begin()) + 1;
-    if (found == w.shared.end()) w.shared.push_back({l, store, bytes, 0, {}});
-    shared_group& g = w.shared[at - 1];
+    shared_group& g = group_of(w.shared, w.next_group[f.info.lane], store, l);
+    g.bytes = bytes;
     g.mask |= 1U << f.info.lane;
     g.offset[f.info.lane] = offset;
-    if (w.shared.size() == 2048) finish_shared_groups(w);
+    if (w.shared.size() == 2048) finish_groups(w);
 }
 
 // ---- Matrices

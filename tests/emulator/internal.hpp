@@ -74,15 +74,23 @@ struct meeting {
 /// One access of shared memory by the lanes of a warp, gathered to count bank conflicts.
 struct shared_group {
     location where;
-    bool store;
-    unsigned bytes, mask;
-    std::uint32_t offset[32];
+    bool store = false;
+    unsigned bytes = 0, mask = 0;
+    std::uint32_t offset[32] = {};
+};
+/// One access of global memory by the lanes of a warp, gathered to count sectors.
+struct global_group {
+    location where;
+    bool store = false;
+    std::vector<std::uintptr_t> sectors;
 };
 struct warp_state {
     unsigned live = 0;
     meeting meetings[8];
     std::vector<shared_group> shared;
-    std::size_t next_group[32] = {};  // where each lane's next access is looked for
+    std::vector<global_group> global;
+    // Where each lane's next access is looked for.
+    std::size_t next_group[32] = {}, next_global[32] = {};
 };
 
 struct shared_array {
@@ -160,7 +168,9 @@ void record(const std::string& message);
 
 // ---- collectives.cpp
 void complete_barrier(block& b);
-void finish_shared_groups(warp_state& w);
+void finish_groups(warp_state& w);
+/// Gathers an access of global memory, for statistics::load_sectors and store_sectors.
+void gather_sectors(fiber& f, const void* p, unsigned bytes, bool store, location l);
 
 // ---- memory.cpp
 bool in_arena(const block& b, const void* p, std::size_t bytes);

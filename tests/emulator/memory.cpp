@@ -138,7 +138,9 @@ void global_access(
         fail("memory: " + thread_name(f) + " accesses shared memory as if it were global, at " +
              place(l) + ".");
     announce(f, p, bytes, kind, l);
-    count_traffic(p, bytes, kind == access_kind::store);
+    const bool store = kind == access_kind::store;
+    count_traffic(p, bytes, store);
+    if (the().wanted.count_sectors) gather_sectors(f, p, bytes, store, l);
 }
 void announce(fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) {
     if (race == nullptr) return;

@@ -125,7 +125,7 @@ static void leave_block(fiber& f) {
     f.state = fiber_state::finished;
     --b.live;
     w.live &= ~(1U << f.info.lane);
-    if (w.live == 0) finish_shared_groups(w);
+    if (w.live == 0) finish_groups(w);
     if (b.at_barrier.empty() || b.at_barrier.size() != b.live) return;
     if (the().wanted.strict_exit)
         fail("barrier: " + thread_name(f) + " left the kernel while " + std::to_string(b.live) +

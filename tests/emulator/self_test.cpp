@@ -189,6 +189,37 @@ TEST_CASE("emulator: bank conflicts of shared memory are counted") {
     }
 }
 
+struct strided_copy {
+    static constexpr int max_threads = 32, min_blocks = 1;
+    const float* x;
+    float* y;
+    unsigned stride;
+    void operator()() const {
+        const unsigned l = simt::lane();
+        if (l % 2 == 0) simt::store<1>(y + l, simt::load<1>(x));  // a branch that half of them take
+        simt::store<1>(y + l, simt::load<1>(x + l * stride));
+    }
+};
+TEST_CASE("emulator: sectors of global memory are counted") {
+    struct {
+        unsigned stride, offset;
+        std::uint64_t sectors;
+    } const rows[] = {{0, 0, 1}, {1, 0, 4}, {1, 1, 5}, {2, 0, 8}, {8, 0, 32}, {100, 0, 32}};
+    emulator::options o;
+    o.count_sectors = true;
+    for (const auto& row : rows) {
+        const emulator::scoped_options scope(o);
+        buffer<float> x(std::size_t(32 * 100 + 1)), y(std::size_t(32));
+        std::memset(x.p(), 0, x.bytes());
+        run(strided_copy{x.p() + row.offset, y.p(), row.stride}, {1}, {32});
+        CHECK(emulator::last().stats.load_sectors == 1 + row.sectors);
+        CHECK(emulator::last().stats.store_sectors == 4 + 4);
+    }
+    buffer<float> x(std::size_t(32)), y(std::size_t(32));
+    run(strided_copy{x.p(), y.p(), 0}, {1}, {32});
+    CHECK(emulator::last().stats.load_sectors == 0);
+}
+
 // ---- Matrices
 
 struct multiply_twice {

@@ -16,9 +16,12 @@ struct map_bf16 : kernel::kernel_of<stage<chain<dtype::bf16>>> {};
 struct map_i64 : kernel::kernel_of<stage<chain<dtype::i64>>> {};
 struct map_mixed : kernel::kernel_of<stage<mixed>> {};
 struct map_functor : kernel::kernel_of<stage<user_call, ir::functor_types<scale_and_shift>>> {};
+struct map_unary : kernel::kernel_of<stage<twice>> {};
+struct map_long : kernel::kernel_of<stage<long_chain>> {};
 struct row_softmax_f32 : kernel::kernel_of<stage<softmax<dtype::f32>>> {};
 struct row_softmax_f64 : kernel::kernel_of<stage<softmax<dtype::f64>>> {};
 struct row_softmax_bf16 : kernel::kernel_of<stage<softmax<dtype::bf16>>> {};
+struct row_log_softmax_f32 : kernel::kernel_of<stage<log_softmax<dtype::f32>>> {};
 struct row_layer_norm_f32 : kernel::kernel_of<stage<layer_norm<dtype::f32>>> {};
 struct row_peaks_f32 : kernel::kernel_of<stage<peaks<dtype::f32>>> {};
 struct row_peaks_bool : kernel::kernel_of<stage<peaks<dtype::boolean>>> {};
@@ -42,7 +45,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[27];
+const void* entries[30];
 void all() {
     keep<map_f32,
          map_f64,
@@ -50,9 +53,12 @@ void all() {
          map_i64,
          map_mixed,
          map_functor,
+         map_unary,
+         map_long,
          row_softmax_f32,
          row_softmax_f64,
          row_softmax_bf16,
+         row_log_softmax_f32,
          row_layer_norm_f32,
          row_peaks_f32,
          row_peaks_bool,

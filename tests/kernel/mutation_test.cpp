@@ -34,6 +34,20 @@ struct without {
 
 // Each returns true when the run was clean and its result right.
 template <class Sync>
+bool map_runs() {
+    const int64 rows = 40, n = 70;
+    array<float> x(rows * n), y(rows * n), out(rows * n);
+    fill_samples(x, 1);
+    fill_samples(y, 2);
+    binding b({rows, n});
+    b.load(x.data(), {n, 1}).load(y.data(), {1, rows}).scalar(1);
+    b.store(out.data(), {n, 1}).store<bool>(nullptr, {});
+    bool right = try_run<stage<chain<dtype::f32>>, Sync>(b.stage()).errors.empty();
+    for (int64 i = 0; i < rows * n; ++i)
+        right &= close(out[i], static_cast<double>(x[i]) * y[i / n + i % n * rows] + 1);
+    return right;
+}
+template <class Sync>
 bool row_runs() {
     const int64 rows = 7, n = 150;
     array<float> z(rows * n), out(rows * n);
@@ -114,6 +128,7 @@ struct mutant {
     bool by_value;  // shows without the race checker
 };
 constexpr mutant mutants[] = {
+    {"map: barrier 0", map_runs<without<site::block, 0>>, true},
     {"row: barrier 0", row_runs<without<site::block, 0>>, true},
     {"row: shuffle 0", row_runs<without<site::shuffle, 0>>, true},
     {"reduce: barrier 0", reduce_runs<without<site::block, 0>>, true},
@@ -143,7 +158,8 @@ int noticed(bool (*runs)()) {
 }
 
 TEST_CASE("mutation: with all sites in place every schedule is clean") {
-    for (bool (*runs)() : {row_runs<without<site::none, 0>>,
+    for (bool (*runs)() : {map_runs<without<site::none, 0>>,
+                           row_runs<without<site::none, 0>>,
                            reduce_runs<without<site::none, 0>>,
                            matmul_runs<without<site::none, 0>>,
                            mma_runs<without<site::none, 0>>})

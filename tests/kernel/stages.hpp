@@ -33,6 +33,32 @@ struct saxpy {
     }
 };
 
+// x + x
+struct twice {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32);
+        b.store(b.op<op::add>(x, x));
+        return b;
+    }
+};
+
+// Twenty operations over five arrays.
+struct long_chain {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), y = b.load(dtype::f32), z = b.load(dtype::f32),
+                  u = b.load(dtype::f32), w = b.load(dtype::f32);
+        int v = b.op<op::mul>(x, y);
+        for (int k = 0; k < 4; ++k) {
+            v = b.op<op::add>(b.op<op::mul>(v, z), u);
+            v = b.op<op::div>(v, b.op<op::add>(b.op<op::abs>(w), b.constant(dtype::f32, k + 1)));
+        }
+        b.store(b.op<op::exp>(b.op<op::neg>(v)));
+        return b;
+    }
+};
+
 // double(x) + float(y) * constant, for operands of unequal width.
 struct mixed {
     static constexpr builder make() {
@@ -89,6 +115,17 @@ struct softmax {
         const int z = b.load(D);
         const int e = b.op<op::exp>(b.op<op::sub>(z, b.reduce<red::max>(z)));
         b.store(b.op<op::div>(e, b.reduce<red::sum>(e)));
+        return b;
+    }
+};
+
+template <dtype D>
+struct log_softmax {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(D);
+        const int d = b.op<op::sub>(z, b.reduce<red::max>(z));
+        b.store(b.op<op::sub>(d, b.op<op::log>(b.reduce<red::sum>(b.op<op::exp>(d)))));
         return b;
     }
 };

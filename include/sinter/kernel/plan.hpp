@@ -28,7 +28,7 @@ template <class C, class Sync, kernel_kind K>
 struct kernel_type;
 template <class C, class Sync>
 struct kernel_type<C, Sync, kernel_kind::map> {
-    using type = map<C>;
+    using type = map<C, Sync>;
 };
 template <class C, class Sync>
 struct kernel_type<C, Sync, kernel_kind::row> {
@@ -51,6 +51,10 @@ struct device_limits {
     int sm_count = 1;
     int shared_per_block = tuning::plain_shared_bytes;  // bytes, with the opt-in
     int shared_per_sm = tuning::plain_shared_bytes;     // bytes
+    // What keeps the memory of one SM busy.
+    int bytes_in_flight = tuning::map_bytes_in_flight;
+    // The most elements that a map numbers with 32 bits; tests take fewer.
+    int64 piece = tuning::map_piece;
 };
 
 /// Grid, block and memory of one launch.

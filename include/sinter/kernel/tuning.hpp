@@ -6,16 +6,30 @@
 namespace sinter::kernel::tuning {
 
 // ---- map
-// 256 threads: eight warps hide latency at any register count up to the limit of 255, and eight
-// such blocks fill an SM.
+// 256 threads: eight warps, the rows of a tile. Six such blocks fit on an SM at up to 40 registers.
 inline constexpr int map_threads = 256;
-// The grid is no larger than fills every SM twice; the threads stride over the rest.
-inline constexpr int map_blocks_per_sm = 16;
 // One access of 16 bytes is the widest there is.
 inline constexpr int vector_bytes = 16;
 // A thread's vector repeats the code of the stage once per element; longer stages take shorter
 // vectors, so that code stays below about this many instructions of the stage list.
 inline constexpr int map_unrolled_instructions = 512;
+// What keeps the memory of a device busy is bytes in flight per SM. A thread loads this much before
+// it computes, where vectors are short or operands few: 48 KB for 1024 threads, which is what an
+// H200 asks for (4.8 TB/s by 132 SMs by 1.3 microseconds; an H100 32 KB, a B200 64 KB) ...
+inline constexpr int map_bytes_per_thread = 48;
+inline constexpr int map_bytes_in_flight = 48 * 1024;
+inline constexpr int map_threads_resident = 1024;
+// ... as long as the code that is repeated for it stays small: it costs compile time.
+inline constexpr int map_repeated_instructions = 128;
+// Fewer vectors per thread where there would not be as many blocks for every SM.
+inline constexpr int map_blocks_per_sm = 4;
+// A row shorter than this many vectors and not aligned goes element by element.
+inline constexpr int map_vectors_per_row = 2;
+// The last axis and the other one are at least this long where tiles are worth their barrier.
+inline constexpr int map_tile_side = 16;
+// The most elements, and offsets in an operand, of what 32 bits number: below 2^31, so that sums do
+// not overflow.
+inline constexpr int map_piece = 1 << 29;
 
 // ---- row
 // 512 threads leave 128 registers each, and one block per SM (a row that fills shared memory) still

@@ -20,6 +20,14 @@ SINTER_DEVICE unsigned lane() { return threadIdx.x & 31U; }
 /// Index of the warp along x.
 SINTER_DEVICE unsigned warp() { return threadIdx.x >> 5; }
 
+/// The product of two words in 64 bits. Written out: the compiler turns `uint64{a} * b` into a
+/// product of 64 bits where it does not see that both are words.
+SINTER_DEVICE uint64 mul_wide(uint32 a, uint32 b) {
+    uint64 r;
+    asm("mul.wide.u32 %0, %1, %2;" : "=l"(r) : "r"(a), "r"(b));
+    return r;
+}
+
 /// Barrier of the block: what its threads wrote before is visible to them after.
 SINTER_DEVICE void sync_block() { __syncthreads(); }
 /// Barrier of the block that returns whether any thread said true.

@@ -19,6 +19,8 @@ inline dim gdim() { return emulator::current->gdim; }
 inline unsigned lane() { return emulator::current->tid.x & 31U; }
 inline unsigned warp() { return emulator::current->tid.x >> 5; }
 
+inline uint64 mul_wide(uint32 a, uint32 b) { return uint64{a} * b; }
+
 inline void sync_block(location l = location::here()) { emulator::sync_block(l); }
 inline bool sync_block_or(bool p, location l = location::here()) {
     return emulator::sync_block_or(p, l);

@@ -58,6 +58,8 @@ struct options {
     /// Race flavour: name source lines in reports, by addr2line (slow); else offsets in the
     /// program.
     bool symbolize = true;
+    /// Count the sectors that accesses of global memory touch.
+    bool count_sectors = false;
 };
 /// The options of the next launches.
 options& settings();
@@ -81,6 +83,9 @@ struct statistics {
     std::uint64_t bytes_loaded = 0, bytes_stored = 0, loads = 0, stores = 0;
     /// Extra passes of load_shared and store_shared through the 32 banks.
     std::uint64_t shared_accesses = 0, shared_conflicts = 0;
+    /// With options::count_sectors: the 32-byte sectors that each access of a warp touches, added
+    /// up. The k-th access of a lane at one place of the source belongs to the k-th of the others.
+    std::uint64_t load_sectors = 0, store_sectors = 0;
     /// Race flavour only: accesses that were checked, and those of allocated global memory that
     /// went past load, load_coherent and store (and so were not counted in bytes).
     std::uint64_t checked = 0, uncounted = 0;
