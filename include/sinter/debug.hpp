@@ -47,28 +47,28 @@ private:
 
 inline void call_functor(const void* context, int slot, const ir::cell* in, ir::cell* out) {
     const auto& b = *static_cast<const binding*>(context);
-    const operand& o = *b.functor_operand[static_cast<std::size_t>(slot)];
-    o.apply(o.held.get(), in, out);
+    const bound_functor& f = b.functor[slot];
+    f.apply(f.bytes, in, out);
 }
 
 inline void evaluate_eagerly(const binding& b, const target* targets) {
     const program_table& t = *b.table;
     host_mirror mirror;
-    std::vector<ir::array_ref> leaf(b.leaf);
+    std::vector<ir::array_ref> leaf(b.leaf, b.leaf + t.leaves);
     for (std::size_t i = 0; i < leaf.size(); ++i)
-        if (b.leaf_operand[i]) leaf[i] = mirror.see(leaf[i], storage_of(*b.leaf_operand[i]));
-    std::vector<ir::array_ref> value(b.value.size()), out;
-    ir::infer(t.graph, leaf.data(), b.slice.data(), b.shape.data(), value.data());
+        if (b.leaf_memory[i]) leaf[i] = mirror.see(leaf[i], *b.leaf_memory[i]);
+    std::vector<ir::array_ref> value(static_cast<std::size_t>(t.graph.size)), out;
+    ir::infer(t.graph, leaf.data(), b.slice, b.shape, value.data());
     const auto memory_of = [&](const target& to) -> runtime::storage& {
         return to.fresh ? *to.fresh : **to.memory;
     };
     for (int r = 0; r < t.graph.roots; ++r)
-        out.push_back(mirror.see(targets[r].result, memory_of(targets[r])));
+        out.push_back(mirror.see(targets[r].array, memory_of(targets[r])));
     ir::evaluate_graph({.g = t.graph,
                         .value = value.data(),
-                        .slices = b.slice.data(),
-                        .shapes = b.shape.data(),
-                        .scalars = b.scalar.data(),
+                        .slices = b.slice,
+                        .shapes = b.shape,
+                        .scalars = b.scalar,
                         .functors = {&call_functor, &b},
                         .out = out.data()});
     for (int r = 0; r < t.graph.roots; ++r) mirror.write_back(memory_of(targets[r]));

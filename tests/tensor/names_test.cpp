@@ -22,7 +22,7 @@ namespace {
 TEST_CASE("names beside those of the standard library") {
     const tensor<float, 2> a{{1, 2}, {3, 5}};
     const tensor<float, 1> row{1, 2};
-    CHECK(max(a).operands().size() >= 1);
+    CHECK(decltype(max(a))::rank == 0);
     CHECK(float(eval(max(a))) == 5);
     CHECK(float(eval(min(a))) == 1);
     CHECK(array_equal(max(a, axis<-1>), tensor<float, 1>{2, 5}));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sinter/core/error.hpp"
+#include "sinter/exec/scratch.hpp"
 #include "sinter/exec/tables.hpp"
 #include "sinter/expr/expr.hpp"
 #include "sinter/ir/infer.hpp"
@@ -15,50 +16,77 @@
 
 namespace sinter::exec {
 
+/// An array that was evaluated for an expression.
+struct made_array {
+    ir::array_ref array;
+    runtime::storage_ptr memory;
+};
 /// What `share` made of an expression: its operands, and how to evaluate it on its own.
 struct shared_part {
     operand_list operands;
-    operand (*evaluate)(const shared_part&);
+    made_array (*evaluate)(const shared_part&);
 };
 
-/// A program with its operands.
+/// Applies a functor, given by its bytes, to values at run time: for the interpreter.
+using apply_functor = void (*)(const void* functor,
+                               const ir::scalar_bits* in,
+                               ir::scalar_bits* out);
+
+/// The bytes of a functor in an operand_list.
+struct bound_functor {
+    const void* bytes = nullptr;
+    int64 size = 0;
+    apply_functor apply = nullptr;
+};
+
+/// A program with its operands. Arrays by slot or node; their memory is `room`.
 struct binding {
-    const program_table* table = nullptr;
+    scratch room;
+    const program_table* table;
     device where{};
-    bool placed = false;              // some operand told the device
-    std::vector<ir::array_ref> leaf;  // by slot
-    std::vector<const operand*> leaf_operand;
-    std::vector<ir::scalar_bits> scalar;  // by slot
-    std::vector<char> scalar_set;
-    std::vector<const void*> functor;
-    std::vector<const operand*> functor_operand;
-    std::vector<ir::slice_args> slice;
-    std::vector<ir::shape_args> shape;
-    std::vector<const shared_part*> share;
-    std::vector<operand> made;             // arrays that stand for shared parts
-    std::vector<ir::array_ref> value;      // by node: extents of all, data of arrays
-    std::shared_ptr<const void> functors;  // as kernels take them
+    bool placed = false;  // some operand told the device
+    ir::array_ref* leaf;
+    runtime::storage** leaf_memory;  // null: the slot has no array yet
+    ir::scalar_bits* scalar;
+    bool* scalar_set;
+    bound_functor* functor;
+    ir::slice_args* slice;
+    ir::shape_args* shape;
+    const shared_part** share;
+    ir::array_ref* value;                   // by node: extents of all, data of arrays
+    std::vector<made_array> made;           // arrays that stand for shared parts
+    const void* packed_functors = nullptr;  // as kernels take them
 
     explicit binding(const program_table& t)
         : table(&t),
-          leaf(static_cast<std::size_t>(t.leaves)),
-          leaf_operand(static_cast<std::size_t>(t.leaves)),
-          scalar(static_cast<std::size_t>(t.scalars)),
-          scalar_set(static_cast<std::size_t>(t.scalars)),
-          functor(static_cast<std::size_t>(t.functors)),
-          functor_operand(static_cast<std::size_t>(t.functors)),
-          slice(static_cast<std::size_t>(t.slices)),
-          shape(static_cast<std::size_t>(t.shapes)),
-          share(static_cast<std::size_t>(t.shares)),
-          value(static_cast<std::size_t>(t.graph.size)) {}
+          leaf(room.take<ir::array_ref>(t.leaves)),
+          leaf_memory(room.take<runtime::storage*>(t.leaves, nullptr)),
+          scalar(room.take<ir::scalar_bits>(t.scalars)),
+          scalar_set(room.take<bool>(t.scalars, false)),
+          functor(room.take<bound_functor>(t.functors, {})),
+          slice(room.take<ir::slice_args>(t.slices)),
+          shape(room.take<ir::shape_args>(t.shapes)),
+          share(room.take<const shared_part*>(t.shares, nullptr)),
+          value(room.take<ir::array_ref>(t.graph.size)) {}
 
-    const ir::array_ref& at(int node) const { return value[static_cast<std::size_t>(node)]; }
-    ir::array_ref& at(int node) { return value[static_cast<std::size_t>(node)]; }
+    const ir::array_ref& at(int node) const { return value[node]; }
+    ir::array_ref& at(int node) { return value[node]; }
 };
 
 /// The storage behind an array operand.
 inline runtime::storage& storage_of(const operand& o) {
-    return *static_cast<runtime::storage*>(o.held.get());
+    return *static_cast<runtime::storage*>(o.owner->get());
+}
+/// The array of a leaf.
+inline ir::array_ref array_of(const operand& o) {
+    ir::array_ref a;
+    a.data = reinterpret_cast<void*>(o.word[0]);
+    a.type = o.type;
+    for (int j = 0; j < o.rank; ++j) {
+        a.extent[j] = o.word[o.rank - j];
+        if (a.extent[j] != 1) a.stride[j] = o.word[2 * o.rank - j];
+    }
+    return a;
 }
 
 inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
@@ -70,8 +98,8 @@ inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
 
 namespace detail {
 
-inline void take_device(binding& b, const operand& o) {
-    const device d = storage_of(o).where();
+inline void take_device(binding& b, const runtime::storage& memory) {
+    const device d = memory.where();
     if (!b.placed) {
         b.where = d;
         b.placed = true;
@@ -81,62 +109,65 @@ inline void take_device(binding& b, const operand& o) {
     }
 }
 
+inline bool take_array(binding& b, int slot, const ir::array_ref& a, runtime::storage& memory) {
+    take_device(b, memory);
+    if (b.leaf_memory[slot]) return same_view(b.leaf[slot], a);
+    b.leaf[slot] = a;
+    b.leaf_memory[slot] = &memory;
+    return true;
+}
+
 // One operand into the slot that the program gave it; false when the slot holds something else
 // already.
-inline bool take(binding& b, const operand& o, const visited& v) {
-    const auto slot = static_cast<std::size_t>(v.slot);
-    switch (v.what) {
-        case ir::visit::leaf:
-            take_device(b, o);
-            if (b.leaf_operand[slot]) return same_view(b.leaf[slot], o.array);
-            b.leaf[slot] = o.array;
-            b.leaf_operand[slot] = &o;
+inline bool take(binding& b, const operand& o, int slot) {
+    switch (o.what) {
+        case ir::visit::leaf: return take_array(b, slot, array_of(o), storage_of(o));
+        case ir::visit::scalar: {
+            const ir::scalar_bits number{bits_as<uint64>(o.word[0])};
+            if (b.scalar_set[slot]) return b.scalar[slot].bits == number.bits;
+            b.scalar[slot] = number;
+            b.scalar_set[slot] = true;
             return true;
-        case ir::visit::scalar:
-            if (b.scalar_set[slot]) return b.scalar[slot].bits == o.number.bits;
-            b.scalar[slot] = o.number;
-            b.scalar_set[slot] = 1;
+        }
+        case ir::visit::functor: {
+            bound_functor& f = b.functor[slot];
+            const void* const bytes = o.word + 2;
+            if (f.bytes)
+                return f.size == o.word[0] &&
+                       std::memcmp(f.bytes, bytes, static_cast<std::size_t>(f.size)) == 0;
+            f = {bytes, o.word[0], reinterpret_cast<apply_functor>(o.word[1])};
             return true;
-        case ir::visit::functor:
-            if (b.functor_operand[slot])
-                return b.functor_operand[slot]->number.bits == o.number.bits &&
-                       std::memcmp(b.functor[slot], o.held.get(), o.number.bits) == 0;
-            b.functor[slot] = o.held.get();
-            b.functor_operand[slot] = &o;
-            return true;
+        }
         case ir::visit::slice:
-            b.slice[slot] = *static_cast<const ir::slice_args*>(o.held.get());
+            for (int j = 0; j < o.rank; ++j) {
+                const int64* const w = o.word + 3 * (o.rank - 1 - j);
+                b.slice[slot].axis[j] = {w[0], w[1], w[2]};
+            }
+            for (int j = o.rank; j < max_rank; ++j) b.slice[slot].axis[j] = {};
             return true;
         case ir::visit::shape:
-            for (int j = 0; j < max_rank; ++j) b.shape[slot].extent[j] = o.array.extent[j];
+            b.shape[slot] = {};
+            for (int j = 0; j < o.rank; ++j) b.shape[slot].extent[j] = o.word[o.rank - 1 - j];
             return true;
         default: return false;
     }
 }
 
 // The operands of one expression or shared part, from visit `at` on.
-inline bool take_all(binding& b, const operand_list& list, int& at, std::vector<operand>& made) {
-    for (const operand& o : list) {
+inline bool take_all(binding& b, const operand_list& list, int& at) {
+    return list.each([&](const operand& o) {
         const visited& v = b.table->visits[at++];
-        if (o.what != ir::visit::share) {
-            if (!take(b, o, v)) return false;
-            continue;
-        }
-        const auto& part = *static_cast<const shared_part*>(o.held.get());
+        if (o.what != ir::visit::share) return take(b, o, v.slot);
+        const auto& part = *static_cast<const shared_part*>(o.owner->get());
         if (v.what == ir::visit::leaf) {  // evaluated before: one more array
-            made.push_back(part.evaluate(part));
-            if (!take(b, made.back(), v)) return false;
-            continue;
+            const made_array& m = b.made.emplace_back(part.evaluate(part));
+            return take_array(b, v.slot, m.array, *m.memory);
         }
-        auto& seen = b.share[static_cast<std::size_t>(v.slot)];
-        if (v.what == ir::visit::share_again) {
-            if (seen != &part) return false;
-        } else {
-            seen = &part;
-            if (!take_all(b, part.operands, at, made)) return false;
-        }
-    }
-    return true;
+        const shared_part*& seen = b.share[v.slot];
+        if (v.what == ir::visit::share_again) return seen == &part;
+        seen = &part;
+        return take_all(b, part.operands, at);
+    });
 }
 
 }  // namespace detail
@@ -145,14 +176,16 @@ inline bool take_all(binding& b, const operand_list& list, int& at, std::vector<
 /// program assumed; another variant then takes them. Throws device_error for operands on different
 /// devices and shape_error for extents that do not fit.
 inline bool bind(binding& b, const operand_list* const* lists, int count) {
-    int at = 0, arrays = 0;
-    for (int i = 0; i < b.table->visit_count; ++i)
-        arrays += b.table->visits[i].what == ir::visit::leaf;
-    b.made.reserve(static_cast<std::size_t>(arrays));  // addresses of its elements are kept
+    int at = 0;
     for (int i = 0; i < count; ++i)
-        if (!detail::take_all(b, *lists[i], at, b.made)) return false;
-    if (b.table->pack_functors) b.functors = b.table->pack_functors(b.functor.data());
-    ir::infer(b.table->graph, b.leaf.data(), b.slice.data(), b.shape.data(), b.value.data());
+        if (!detail::take_all(b, *lists[i], at)) return false;
+    const program_table& t = *b.table;
+    if (t.pack_functors) {
+        const void** const bytes = b.room.take<const void*>(t.functors);
+        for (int i = 0; i < t.functors; ++i) bytes[i] = b.functor[i].bytes;
+        b.packed_functors = t.pack_functors(bytes, b.room);
+    }
+    ir::infer(t.graph, b.leaf, b.slice, b.shape, b.value);
     return true;
 }
 

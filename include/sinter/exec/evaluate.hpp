@@ -2,62 +2,72 @@
 // it.
 #pragma once
 
-#include "sinter/exec/execute.hpp"
+#include "sinter/exec/direct.hpp"
 #include "sinter/exec/program.hpp"
 
 namespace sinter::exec {
 
-namespace detail {
+/// The tables of one program's variants, best first.
+struct variant_list {
+    const program_table& (*at[8])();
+    int count = 0;
 
-// Binds one variant and hands it to `use(binding, lists, count)`; false when the operands do not
-// fit it.
-template <int Variant, class B, class... S, class Use>
-bool try_variant(const operand_list* const* lists, Use&& use) {
-    const program_table& t = program<Variant, B, S...>::table();
-    binding b(t);
-    return bind(b, lists, static_cast<int>(sizeof...(S))) && use(b);
-}
+    // A variant, then the same with every reduction stored where extents might call for that.
+    template <int Variant, class B, class... S>
+    constexpr void add() {
+        using fused = program<Variant, B, S...>;
+        at[count++] = &fused::table;
+        if constexpr (ir::may_need_split(fused::graph, fused::plan))
+            at[count++] = &program<Variant | variant{.split = true}.number(), B, S...>::table;
+    }
+};
 
-// A variant, then the same with every reduction stored where extents might call for that.
-template <int Variant, class B, class... S, class Use>
-bool try_both(const operand_list* const* lists, Use&& use) {
-    constexpr int split = Variant | variant{.split = true}.number();
-    if (try_variant<Variant, B, S...>(lists, use)) return true;
-    if constexpr (ir::may_need_split(program<Variant, B, S...>::graph,
-                                     program<Variant, B, S...>::plan))
-        return try_variant<split, B, S...>(lists, use);
-    return false;
-}
-
-}  // namespace detail
-
-/// Calls `use(binding)` with the best variant of S... whose assumptions hold, until one call gives
-/// true.
-template <class B, class... S, class Use>
-void with_variant(const operand_list* const* lists, Use&& use) {
-    constexpr bool shares = (false || ... || S::has_share);
+/// The variants of the program for S...
+template <class B, class... S>
+constexpr variant_list list_variants() {
+    variant_list v{};
     if constexpr (has_siblings<S...>)
-        if (detail::try_both<variant{.merged = true, .siblings = true}.number(), B, S...>(lists,
-                                                                                          use))
-            return;
-    if constexpr (merges<S...>)
-        if (detail::try_both<variant{.merged = true}.number(), B, S...>(lists, use)) return;
-    if (detail::try_both<0, B, S...>(lists, use)) return;
-    if constexpr (shares)
-        if (detail::try_both<variant{.flat = true}.number(), B, S...>(lists, use)) return;
+        v.add<variant{.merged = true, .siblings = true}.number(), B, S...>();
+    if constexpr (merges<S...>) v.add<variant{.merged = true}.number(), B, S...>();
+    v.add<0, B, S...>();
+    if constexpr ((false || ... || S::has_share)) v.add<variant{.flat = true}.number(), B, S...>();
+    return v;
+}
+
+/// Calls `use(table)` with the variants, best first, until one call gives true.
+template <class Use>
+void first_variant(const variant_list& variants, Use&& use) {
+    for (int i = 0; i < variants.count; ++i)
+        if (use(variants.at[i]())) return;
     throw error("Sinter: no variant of a program fits its operands.");
 }
 
-/// Evaluates expressions with symbols S... into `targets`, all right sides before any result is
-/// written where that could be seen.
-template <class B, class... S>
-void evaluate(const operand_list* const* lists, target* targets) {
-    with_variant<B, S...>(lists, [&](binding& b) {
-        evaluation e(b, lists, static_cast<int>(sizeof...(S)), targets);
+/// Evaluates expressions into `targets`, all right sides before any result is written where that
+/// could be seen.
+inline void evaluate(const variant_list& variants,
+                     const operand_list* const* lists,
+                     int count,
+                     target* targets) {
+    first_variant(variants, [&](const program_table& t) {
+        if (run_direct(t, *lists[0], targets[0])) return true;
+        binding b(t);
+        if (!bind(b, lists, count)) return false;
+        evaluation e(b, lists, count, targets);
         if (!e.fits()) return false;
         e.run();
         return true;
     });
+}
+template <class B, class... S>
+void evaluate(const operand_list* const* lists, target* targets) {
+    static_assert(sym::fits<S...> || !sym::made_of<S...>::parts_fit,
+                  "evaluate: all results together are limited to 640 operations and operands: "
+                  "compute them in several calls.");
+    // Else the compiler has said enough.
+    if constexpr (sym::fits<S...>) {
+        static constexpr variant_list variants = list_variants<B, S...>();
+        evaluate(variants, lists, static_cast<int>(sizeof...(S)), targets);
+    }
 }
 
 }  // namespace sinter::exec

@@ -1,7 +1,6 @@
 // Runs a bound program: decides where results go, allocates, launches every stage once.
 #pragma once
 
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -10,92 +9,11 @@
 
 #include "sinter/cpu/run.hpp"
 #include "sinter/exec/space.hpp"
+#include "sinter/exec/target.hpp"
 #include "sinter/runtime/launch.hpp"
 #include "sinter/runtime/log.hpp"
 
 namespace sinter::exec {
-
-/// Where one result of a program goes. A target that writes through keeps its array; one that is
-/// re-seated takes its own array only when nobody else holds it and it fits.
-struct target {
-    bool write_through = false;
-    bool present = false;  // `array` and `memory` describe an existing array
-    ir::array_ref array{};
-    runtime::storage_ptr* memory = nullptr;  // the target's handle, which counts as one owner
-    // Result:
-    ir::array_ref result{};
-    runtime::storage_ptr fresh{};  // set when the result is in a new allocation
-    bool copy_back = false;        // write-through whose result must still be copied into `array`
-};
-
-namespace detail {
-
-struct byte_range {
-    std::uintptr_t first = 0, last = 0;  // last is one past the end
-};
-inline byte_range range_of(const ir::array_ref& a) {
-    std::int64_t low = 0, high = 0;
-    for (int j = 0; j < max_rank; ++j) {
-        if (a.extent[j] == 0) return {};
-        (a.stride[j] < 0 ? low : high) += a.stride[j] * (a.extent[j] - 1);
-    }
-    const auto base = reinterpret_cast<std::uintptr_t>(a.data);
-    const auto size = static_cast<std::int64_t>(size_of(a.type));
-    return {base + static_cast<std::uintptr_t>(low * size),
-            base + static_cast<std::uintptr_t>((high + 1) * size)};
-}
-inline bool overlap(const ir::array_ref& a, const ir::array_ref& b) {
-    const byte_range p = range_of(a), q = range_of(b);
-    return p.first < q.last && q.first < p.last;
-}
-
-// True when writing result `out` of `root` could change a value that the program still reads: an
-// overlapping array is harmless only when the same kernel reads the very same element just before
-// it writes it.
-inline bool may_clobber(const binding& b, const ir::array_ref& out) {
-    const program_table& t = *b.table;
-    for (int k = 0; k < t.stages; ++k) {
-        const stage_table& s = t.stage[k];
-        for (int j = 0; j < s.load_count; ++j) {
-            const int n = s.node_of[s.loads[j]];
-            if (t.graph.n[n].k != ir::kind::leaf || !overlap(b.at(n), out)) continue;
-            const ir::instr& x = s.code[s.loads[j]];
-            const bool beside = t.stages == 1 && !x.row_constant && !(x.loops >> ir::side_a & 3) &&
-                                !s.code[s.store[0].value].row_constant && same_view(b.at(n), out);
-            if (!beside || t.graph.roots > 1) return true;
-        }
-    }
-    return false;
-}
-
-inline std::string shape_of(const ir::array_ref& a, int rank) {
-    int64 e[max_rank];
-    for (int j = 0; j < rank; ++j) e[j] = a.extent[rank - 1 - j];
-    return shape_text(e, rank);
-}
-inline bool same_extents(const ir::array_ref& a, const ir::array_ref& b) {
-    for (int j = 0; j < max_rank; ++j)
-        if (a.extent[j] != b.extent[j]) return false;
-    return true;
-}
-inline bool contiguous(const ir::array_ref& a) {
-    ir::array_ref c = a;
-    ir::make_row_major(c);
-    for (int j = 0; j < max_rank; ++j)
-        if (a.extent[j] != 1 && a.stride[j] != c.stride[j]) return false;
-    return true;
-}
-// How many operands of the expression hold the storage: these are no owners outside it.
-inline long held_by_operands(const operand_list* const* lists, int count, const void* memory) {
-    long n = 0;
-    for (int i = 0; i < count; ++i)
-        for (const operand& o : *lists[i]) n += o.held.get() == memory;
-    return n;
-}
-
-inline std::size_t size(int n) { return static_cast<std::size_t>(n); }
-
-}  // namespace detail
 
 /// What the environment can ask for, set by including <sinter/debug.hpp> in one file of the
 /// program: whoever does not debug does not compile it.
@@ -129,14 +47,15 @@ public:
     /// False when some stage cannot run as one program, because extents that were to be equal
     /// differ.
     bool fits() {
-        launches_.assign(detail::size(t_.stages), {});
+        int most = 0;
+        for (int k = 0; k < t_.stages; ++k) most += t_.stage[k].stores;
+        launch_ = b_.room.take<ir::stage_launch>(most);
+        launches_ = b_.room.take<int>(t_.stages);
+        ir::stage_launch* next = launch_;
         for (int k = 0; k < t_.stages; ++k) {
-            const stage_table& s = t_.stage[k];
-            auto& list = launches_[detail::size(k)];
-            list.resize(detail::size(s.stores));
-            const int n = ir::frames_of(t_.graph, s, b_.value.data(), list.data());
-            if (n < 0) return false;
-            list.resize(detail::size(n));
+            launches_[k] = ir::frames_of(t_.graph, t_.stage[k], b_.value, next);
+            if (launches_[k] < 0) return false;
+            next += launches_[k];
         }
         return true;
     }
@@ -157,7 +76,8 @@ public:
             if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
         if (runtime::log_enabled("plan")) log_plan();
         if (b_.where.is_cuda()) note_use();
-        for (int k = 0; k < t_.stages; ++k) launch(k);
+        const ir::stage_launch* next = launch_;
+        for (int k = 0; k < t_.stages; next += launches_[k++]) launch(k, next);
     }
 
 private:
@@ -182,8 +102,8 @@ private:
     // one of them is refused.
     void note_use() const {
         const stream s = current_stream(b_.where);
-        for (const operand* o : b_.leaf_operand)
-            if (o) storage_of(*o).note_use(s);
+        for (int i = 0; i < t_.leaves; ++i)
+            if (b_.leaf_memory[i]) b_.leaf_memory[i]->note_use(s);
         for (int r = 0; r < t_.graph.roots; ++r) {
             const target& to = targets_[r];
             if (to.fresh)
@@ -206,39 +126,28 @@ private:
                                    ": move one of them with to(device).");
             if (!detail::same_extents(a, to.array))
                 throw shape_error("assignment: a result of shape " +
-                                  detail::shape_of(a, t_.graph.n[node].rank) +
+                                  ir::shape_text(a, t_.graph.n[node].rank) +
                                   " does not fit an array of shape " +
-                                  detail::shape_of(to.array, t_.graph.n[node].rank) + ".");
-            to.copy_back = detail::may_clobber(b_, to.array) ||
+                                  ir::shape_text(to.array, t_.graph.n[node].rank) + ".");
+            to.copy_back = detail::may_clobber(b_, to.array, **to.memory) ||
                            (reshaped(node) && !detail::contiguous(to.array));
-            if (!to.copy_back) {
-                to.result = to.array;
-                set_value(node, to.result);
-                return;
-            }
+            if (!to.copy_back) return set_value(node, to.array);
             runtime::note_temporary();
-        } else if (to.present && reusable(to, a)) {
-            to.result = to.array;
-            set_value(node, to.result);
-            return;
+        } else if (reusable(to, a)) {
+            return set_value(node, to.array);
         }
         to.fresh = runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(a)));
         a.data = to.fresh->data();
-        to.result = a;
+        to.array = a;
         set_value(node, a);
     }
     // Between launches that write results, one that asks for workspace could still fail: then
     // nothing may have been written in place.
-    bool one_launch() const {
-        return t_.graph.roots == 1 || (t_.stages == 1 && launches_.front().size() == 1);
-    }
+    bool one_launch() const { return t_.graph.roots == 1 || (t_.stages == 1 && launches_[0] == 1); }
     bool reusable(const target& to, const ir::array_ref& a) const {
-        const runtime::storage_ptr& m = *to.memory;
-        return m && one_launch() && m->owns() && m->where() == b_.where &&
+        return one_launch() && detail::owned_by_target(to, b_.where, lists_, count_) &&
                to.array.type == a.type && detail::same_extents(a, to.array) &&
-               detail::contiguous(to.array) &&
-               m.use_count() == 1 + detail::held_by_operands(lists_, count_, m.get()) &&
-               !detail::may_clobber(b_, to.array);
+               detail::contiguous(to.array) && !detail::may_clobber(b_, to.array, **to.memory);
     }
     bool reshaped(int node) const {
         for (int i = 0; i < t_.graph.size; ++i)
@@ -266,22 +175,23 @@ private:
         b_.at(i) = ir::index_mapped(t_.graph,
                                     static_cast<short>(i),
                                     b_.at(t_.graph.n[i].in[0]).data,
-                                    b_.slice.data(),
-                                    b_.shape.data(),
-                                    b_.value.data());
+                                    b_.slice,
+                                    b_.shape,
+                                    b_.value);
     }
 
-    void launch(int k) {
+    void launch(int k, const ir::stage_launch* list) {
         const stage_table& s = t_.stage[k];
-        std::vector<ir::array_ref> out(detail::size(s.stores));
+        const ir::array_ref* out[ir::max_stage_stores];
         for (int j = 0; j < s.stores; ++j)
-            out[detail::size(j)] =
-                s.store[j].root >= 0 ? targets_[s.store[j].root].result : b_.at(s.store[j].node);
+            out[j] =
+                s.store[j].root >= 0 ? &targets_[s.store[j].root].array : &b_.at(s.store[j].node);
         // Results that turned out to walk different spaces take one launch each.
-        for (const ir::stage_launch& l : launches_[detail::size(k)]) {
+        for (int i = 0; i < launches_[k]; ++i) {
             bound_space space;
-            space_builder(b_, s, l).build(out.data(), space);
-            for (const int i : space.unread) space.load[detail::size(i)].data = one_element();
+            space_builder(b_, s, list[i]).build(out, space);
+            for (int j = 0; j < space.unread_count; ++j)
+                space.load[space.unread[j]].data = one_element();
             start(s, space);
         }
     }
@@ -296,15 +206,23 @@ private:
         r.where = b_.where;
         r.bytes_in = space.bytes_in;
         r.bytes_out = space.bytes_out;
-        if (runtime::launches_are_watched() && describe_launch) [[unlikely]]
-            describe_launch(b_, s, r);
+        if (runtime::launches_are_watched()) [[unlikely]]
+            return start_watched(s, space, r);
         if (b_.where.is_host()) {
-            const runtime::watched_launch watched(r, nullptr);
             cpu::run(s.loops(), space.stage);
             runtime::note_launch(r);
         } else {
             s.launch(space.stage, r);
         }
+    }
+    [[gnu::noinline]] void start_watched(const stage_table& s,
+                                         const bound_space& space,
+                                         runtime::launch_record& r) {
+        if (describe_launch) describe_launch(b_, s, r);
+        if (!b_.where.is_host()) return s.launch(space.stage, r);
+        const runtime::watched_launch watched(r, nullptr);
+        cpu::run(s.loops(), space.stage);
+        runtime::note_launch(r);
     }
 
     binding& b_;
@@ -312,7 +230,8 @@ private:
     const operand_list* const* lists_;
     int count_;
     target* targets_;
-    std::vector<std::vector<ir::stage_launch>> launches_;  // by stage
+    ir::stage_launch* launch_ = nullptr;  // of all stages, one after the other
+    int* launches_ = nullptr;             // how many, by stage
     std::vector<runtime::storage_ptr> memory_;
 };
 

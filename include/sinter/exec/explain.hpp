@@ -14,8 +14,8 @@ template <class Binding, class Use>
 std::string explained(const Binding& b, Use use) {
     const program_table& t = *b.table;
     const std::vector<ir::stage_view> stages(t.stage, t.stage + t.stages);
-    return use(ir::explanation{
-        .g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value.data()});
+    return use(
+        ir::explanation{.g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value});
 }
 /// The plan as text. These are templates so that only files that explain compile them.
 template <class Binding>

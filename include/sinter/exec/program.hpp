@@ -138,8 +138,12 @@ private:
             fill<I + 1>(pack.rest, by_slot);
         }
     }
-    static std::shared_ptr<const void> pack(const void* const* by_slot) {
-        auto p = std::make_shared<ir::functor_pack<functors>>();
+    static const void* pack(const void* const* by_slot, scratch& room) {
+        using pack_type = ir::functor_pack<functors>;
+        constexpr std::size_t align = alignof(pack_type);
+        auto at = reinterpret_cast<uint64>(room.bytes(sizeof(pack_type) + align));
+        at = (at + align - 1) / align * align;
+        auto* const p = new (reinterpret_cast<void*>(at)) pack_type();
         fill<0>(*p, by_slot);
         return p;
     }
@@ -154,6 +158,7 @@ private:
             p.stages = sizeof...(K);
             p.may_need_split = ir::may_need_split(graph, plan);
             p.pack_functors = graph.functors ? &pack : nullptr;
+            p.direct = is_direct(p);
             return p;
         }();
         return t;

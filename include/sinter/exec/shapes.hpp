@@ -10,8 +10,8 @@ namespace sinter {
 template <expression E>
 shape<symbol_of<E>::rank> shape_of(const E& e) {
     using S = symbol_of<E>;
-    const operand_list list = e.operands();
-    const operand_list* const lists[] = {&list};
+    operand_list room;
+    const operand_list* const lists[] = {detail::list_of(e, room)};
     shape<S::rank> r{};
     const auto read = [&](const exec::program_table& t) {
         exec::binding b(t);
@@ -20,9 +20,11 @@ shape<symbol_of<E>::rank> shape_of(const E& e) {
             r[static_cast<std::size_t>(i)] = b.at(t.graph.root[0]).extent[S::rank - 1 - i];
         return true;
     };
-    if (read(exec::graph_only<false, S>::table)) return r;
-    // Shared parts that look alike but differ: each is an array of its own.
-    if constexpr (S::has_share) read(exec::graph_only<true, S>::table);
+    if constexpr (sym::fits<S>) {
+        if (read(exec::graph_only<false, S>::table)) return r;
+        // Shared parts that look alike but differ: each is an array of its own.
+        if constexpr (S::has_share) read(exec::graph_only<true, S>::table);
+    }
     return r;
 }
 

@@ -3,9 +3,8 @@
 // pointers are templates.
 #pragma once
 
-#include <memory>
-
 #include "sinter/cpu/loops.hpp"
+#include "sinter/exec/scratch.hpp"
 #include "sinter/ir/lower.hpp"
 #include "sinter/ir/schedule.hpp"
 #include "sinter/ir/tables.hpp"
@@ -42,8 +41,26 @@ struct program_table {
     const stage_table* stage = nullptr;
     int stages = 0;
     bool may_need_split = false;
+    bool direct = false;  // see is_direct
     // Packs the functors, given by slot, as kernels take them; null when there are none.
-    std::shared_ptr<const void> (*pack_functors)(const void* const* by_slot) = nullptr;
+    const void* (*pack_functors)(const void* const* by_slot, scratch& room) = nullptr;
 };
+
+/// The most arrays, and the most numbers, of a direct program.
+inline constexpr int max_direct = 64;
+/// True when arrays of one shape need no inference of shapes: a single stage that computes its only
+/// result element by element from whole arrays and numbers.
+constexpr bool is_direct(const program_table& t) {
+    if (t.stages != 1 || t.graph.roots != 1 || t.functors + t.slices + t.shares != 0) return false;
+    if (t.leaves > max_direct || t.scalars > max_direct) return false;
+    if (t.stage[0].kind != kernel::kernel_kind::map || t.stage[0].stores != 1) return false;
+    for (int i = 0; i < t.graph.size; ++i) {
+        const ir::node& x = t.graph.n[i];
+        const bool plain = x.k == ir::kind::leaf || x.k == ir::kind::scalar ||
+                           x.k == ir::kind::constant || x.k == ir::kind::pointwise;
+        if (!plain || x.view >= 0) return false;
+    }
+    return true;
+}
 
 }  // namespace sinter::exec

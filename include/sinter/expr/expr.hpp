@@ -1,40 +1,19 @@
 // Lazy expressions: a symbol and the flat list of its run-time operands.
 #pragma once
 
-#include <cstring>
-#include <iterator>
-#include <memory>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include "sinter/expr/operands.hpp"
 #include "sinter/expr/symbol.hpp"
-#include "sinter/ir/pass.hpp"
-#include "sinter/ir/tables.hpp"
 
 namespace sinter {
 
-/// One run-time operand of an expression, in the order in which the symbol emits: an array (leaf),
-/// a number, the bytes of a functor, a shape (its extents in `array`), slice bounds, or a shared
-/// part.
-struct operand {
-    ir::visit what = ir::visit::leaf;
-    ir::array_ref array{};
-    ir::scalar_bits number{};  // scalar: its bits; functor: its size in bytes
-    // functor: applies it to values at run time, for the interpreter
-    void (*apply)(const void* functor, const ir::scalar_bits* in, ir::scalar_bits* out) = nullptr;
-    std::shared_ptr<void> held{};  // leaf: the storage; functor, slice, shared part: the data
-};
-
-/// The operands of an expression. Only leaves own storage, so nothing an expression refers to can
-/// dangle.
-using operand_list = std::vector<operand>;
-
 /// Anything that stands for an array of values: tensors, views of them and lazy expressions.
 template <class E>
-concept expression = requires(const std::remove_cvref_t<E>& e) {
+concept expression = requires(const std::remove_cvref_t<E>& e, operand_list& list) {
     typename std::remove_cvref_t<E>::symbol;
-    e.operands();
+    e.append_to(list);
 };
 
 /// A C++ number that may stand beside an expression.
@@ -51,12 +30,14 @@ namespace detail {
 // the top of a long expression, it would nest deeper than nvcc instantiates.
 template <class S>
 constexpr bool prepared() {
-    if constexpr (S::nodes > ir::small_graph) {
+    if constexpr (S::nodes > ir::small_graph && sym::fits<S>) {
         using emitted = decltype(S::emit(std::declval<ir::graph<ir::max_nodes>&>()));
         return same_v<emitted, short> && !same_v<typename S::functors, void>;
     }
     return S::nodes >= 0 && (S::has_share || S::type >= dtype::boolean);
 }
+
+struct parts_tag {};
 
 }  // namespace detail
 
@@ -64,6 +45,12 @@ constexpr bool prepared() {
 template <class S>
 class expr {
     static_assert(S::rank <= max_rank && detail::prepared<S>(), "Sinter supports ranks 0 to 8.");
+    static_assert(ir::max_nodes == 640 && sym::max_depth == 450);
+    // Said once, of the first part that is too large.
+    static_assert(sym::fits<S> || !S::parts_fit,
+                  "An expression is limited to 640 operations and operands, nested at most 450 "
+                  "deep: assign a part of it to a tensor, or mention what is used several times "
+                  "through `with` or `share`.");
 
 public:
     using symbol = S;
@@ -71,9 +58,22 @@ public:
     static constexpr int rank = S::rank;
 
     expr() = default;
-    explicit expr(operand_list o) : operands_(std::move(o)) {}
-    const operand_list& operands() const& { return operands_; }
-    operand_list operands() && { return std::move(operands_); }
+    /// Over the operands of `parts`, in order.
+    template <class... P>
+    explicit expr(detail::parts_tag, P&&... parts) {
+        (std::forward<P>(parts).append_to(operands_), ...);
+    }
+    /// An expression is no condition.
+    template <class T = bool>
+    explicit operator bool() const {
+        static_assert(!same_v<T, T>,
+                      "An expression of arrays is no condition: compare whole arrays with "
+                      "array_equal(a, b), or take one value with eval(any(a == b)).item().");
+        return false;
+    }
+    const operand_list& operands() const { return operands_; }
+    void append_to(operand_list& list) const& { list.append(operands_); }
+    void append_to(operand_list& list) && { list.append(std::move(operands_)); }
 
 private:
     operand_list operands_;
@@ -111,43 +111,29 @@ public:
     using symbol = sym::scalar<D>;
     template <class T>
     explicit number_operand(T value) : bits_(bits_of<D>(value)) {}
-    operand_list operands() const {
-        operand o;
-        o.what = ir::visit::scalar;
-        o.number = bits_;
-        return {std::move(o)};
+    void append_to(operand_list& list) const {
+        *list.add(ir::visit::scalar, D, 0, 1) = bits_as<int64>(bits_.bits);
     }
 
 private:
     ir::scalar_bits bits_;
 };
 
-inline void append(operand_list& to, operand_list&& from) {
-    if (to.empty()) {
-        to = std::move(from);
-    } else {
-        to.insert(
-            to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-    }
-}
-template <class E>
-operand_list operands_of(E&& e) {
-    return std::forward<E>(e).operands();
-}
-
 /// The expression of symbol S over the operands of e..., in order.
 template <class S, class... E>
 expr<S> make(E&&... e) {
-    operand_list o;
-    (append(o, operands_of(std::forward<E>(e))), ...);
-    return expr<S>(std::move(o));
+    return expr<S>(parts_tag{}, std::forward<E>(e)...);
 }
-/// The same with one more operand at the end.
-template <class S, class E>
-expr<S> make_with(operand last, E&& e) {
-    operand_list o = operands_of(std::forward<E>(e));
-    o.push_back(std::move(last));
-    return expr<S>(std::move(o));
+
+// The operands of `e`: its own list where it has one, so that nothing is counted as an owner twice.
+template <class E>
+const operand_list* list_of(const E& e, operand_list& room) {
+    if constexpr (requires { e.operands(); }) {
+        return &e.operands();
+    } else {
+        e.append_to(room);
+        return &room;
+    }
 }
 
 /// The type of a binary operation on A and B, where either may be a number (weak).

@@ -91,14 +91,30 @@ void apply_functor(const void* functor,
                    const ir::scalar_bits* in,
                    ir::scalar_bits* out,
                    ints<K...>) {
-    const auto value = static_cast<compute_t<R>>(
-        (*static_cast<const F*>(functor))(in[K].template as<compute_dtype(X)>()...));
+    F f;
+    std::memcpy(static_cast<void*>(&f), functor, sizeof f);
+    const auto value =
+        static_cast<compute_t<R>>(std::as_const(f)(in[K].template as<compute_dtype(X)>()...));
     *out = bits_of<R>(value);
 }
 template <class F, dtype R, dtype... X>
 void apply_functor(const void* functor, const ir::scalar_bits* in, ir::scalar_bits* out) {
     apply_functor<F, R, X...>(functor, in, out, make_ints<sizeof...(X)>{});
 }
+
+// A functor as the last operand of an expression: its bytes.
+template <class F>
+struct functor_operand {
+    const F& functor;
+    void (*apply)(const void* functor, const ir::scalar_bits* in, ir::scalar_bits* out);
+    void append_to(operand_list& list) const {
+        constexpr int words = (sizeof(F) + sizeof(int64) - 1) / sizeof(int64);
+        int64* const w = list.add(ir::visit::functor, dtype::boolean, 0, 2 + words);
+        w[0] = sizeof(F);
+        w[1] = reinterpret_cast<int64>(apply);
+        std::memcpy(w + 2, &functor, sizeof(F));
+    }
+};
 
 }  // namespace detail
 
@@ -119,15 +135,9 @@ auto elementwise(F f, X&&... x) {
         element<R> || same_v<R, int>,
         "elementwise: the functor must return bool, int, std::int64_t, bfloat16, float or double.");
     constexpr dtype t = detail::scalar_dtype<R>();
-    operand o;
-    o.what = ir::visit::functor;
-    o.number.bits = sizeof(F);
-    o.held = std::make_shared<F>(f);
-    o.apply = &detail::apply_functor<F, t, symbol_of<X>::type...>;
-    operand_list all;
-    (detail::append(all, detail::operands_of(std::forward<X>(x))), ...);
-    all.push_back(std::move(o));
-    return expr<sym::user<F, t, symbol_of<X>...>>(std::move(all));
+    return detail::make<sym::user<F, t, symbol_of<X>...>>(
+        std::forward<X>(x)...,
+        detail::functor_operand<F>{f, &detail::apply_functor<F, t, symbol_of<X>::type...>});
 }
 
 }  // namespace sinter

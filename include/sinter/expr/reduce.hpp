@@ -68,6 +68,23 @@ template <expression E, int... A>
 auto max(E&& e, axis_tag<A...>, keepdims_tag) {
     return detail::reduce<ir::reduction_id<ir::red::max>, true, A...>(std::forward<E>(e));
 }
+/// Two arrays: max and min reduce one.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto max(A&& a, B&& b) {
+    static_assert(!same_v<A, A>,
+                  "max: reduces one array; the larger of two, element by element, is maximum(a, "
+                  "b).");
+    return maximum(std::forward<A>(a), std::forward<B>(b));
+}
+template <class A, class B>
+    requires detail::operands<A, B>
+auto min(A&& a, B&& b) {
+    static_assert(!same_v<A, A>,
+                  "min: reduces one array; the smaller of two, element by element, is minimum(a, "
+                  "b).");
+    return minimum(std::forward<A>(a), std::forward<B>(b));
+}
 /// The int64 position of the first maximum along the given axes, counted in row-major order over
 /// them (none: over all). NaN counts as the largest value. Of no elements: a shape_error.
 template <expression E, int... A>

@@ -32,13 +32,32 @@ struct join_all<L, M, N...> {
 /// hold.
 constexpr int room(long nodes) { return nodes < 100000 ? static_cast<int>(nodes) : 100000; }
 
+constexpr int deepest() { return 0; }
+template <class... N>
+constexpr int deepest(int first, N... others) {
+    const int rest = deepest(others...);
+    return first > rest ? first : rest;
+}
+
+/// The deepest nesting of operations that all compilers evaluate at their default limits.
+inline constexpr int max_depth = 450;
+
 /// What a symbol made of others has of them: room for their nodes, and their functors in order.
 template <class... A>
 struct made_of {
     static constexpr int child_nodes = room((0L + ... + A::nodes));
+    /// The operations and operands as written, and how deep they nest.
+    static constexpr int written = room((1L + ... + A::written)), depth = 1 + deepest(A::depth...);
+    /// True when no part is above the limits of a graph.
+    static constexpr bool parts_fit =
+        (true && ... && (A::parts_fit && A::written <= ir::max_nodes && A::depth <= max_depth));
     static constexpr bool has_share = (false || ... || A::has_share);
     using functors = typename join_all<typename A::functors...>::type;
 };
+
+/// True when the graph of expressions S... is not above the limits.
+template <class... S>
+inline constexpr bool fits = made_of<S...>::parts_fit&& made_of<S...>::written - 1 <= ir::max_nodes;
 
 /// An address that stands for a type: identifies scopes and shared parts during emission.
 template <class T>
@@ -225,7 +244,7 @@ struct reshaped : made_of<A> {
 template <class Tag, int K, dtype D, int R>
 struct argument : made_of<> {
     static constexpr dtype type = D;
-    static constexpr int rank = R, nodes = 0;
+    static constexpr int rank = R, nodes = 0, written = 0;
     template <class G>
     static constexpr auto emit(G& g) {
         return g.lookup(&tag_of<Tag>, K);
@@ -257,7 +276,7 @@ struct shared : made_of<A> {
                   "through `with`.");
     static constexpr bool has_share = true;
     static constexpr dtype type = A::type;
-    static constexpr int rank = A::rank, nodes = A::nodes;
+    static constexpr int rank = A::rank, nodes = A::nodes, written = 1;  // it may stand elsewhere
     template <class G>
     static constexpr auto emit(G& g) {
         if (g.shares_as_leaves) return g.leaf(type, rank);

@@ -18,8 +18,8 @@ struct stage_launch {
 
 namespace detail {
 
-inline bool widen(int64* extent, const array_ref& a, unsigned char axes) {
-    for (int j = 0; j < max_rank; ++j) {
+inline bool widen(int64* extent, const array_ref& a, unsigned char axes, int rank) {
+    for (int j = 0; j < rank; ++j) {
         if (!(axes >> j & 1) || a.extent[j] == 1 || a.extent[j] == extent[j]) continue;
         if (extent[j] != 1) return false;
         extent[j] = a.extent[j];
@@ -33,12 +33,12 @@ inline bool frame_of(
     f.needed[s.store[store].value] = true;
     for (int i = s.store[store].value; i >= 0; --i) {
         if (!f.needed[i]) continue;
-        if (!widen(f.extent, value[s.node_of[i]], 0xff)) return false;
+        if (!widen(f.extent, value[s.node_of[i]], 0xff, g.axes)) return false;
         for (const short c : s.code[i].in)
             if (c >= 0) f.needed[c] = true;
     }
     const auto fills_row = [&](const array_ref& a) {
-        for (int j = 0; j < max_rank; ++j)
+        for (int j = 0; j < g.axes; ++j)
             if ((s.row_axes >> j & 1) && a.extent[j] != f.extent[j]) return false;
         return true;
     };
@@ -54,8 +54,8 @@ inline bool frame_of(
         if (f.needed[i])
             for (const short c : s.code[i].in)
                 if (c >= 0) f.needed[c] = true;
-    return widen(f.extent, value[core.in[0]], core.axes) &&
-           widen(f.extent, value[core.in[1]], core.axes);
+    return widen(f.extent, value[core.in[0]], core.axes, g.axes) &&
+           widen(f.extent, value[core.in[1]], core.axes, g.axes);
 }
 
 }  // namespace detail

@@ -84,7 +84,7 @@ private:
     void broadcast(const node& x, array_ref& v) const {
         for (const short c : x.in) {
             if (c < 0) continue;
-            for (int j = 0; j < max_rank; ++j) {
+            for (int j = 0; j < g.axes; ++j) {
                 const int64 e = value[c].extent[j];
                 if (e == 1 || e == v.extent[j]) continue;
                 if (v.extent[j] != 1)
@@ -116,7 +116,7 @@ private:
     void reduce(const node& x, array_ref& v) const {
         const array_ref& from = value[x.in[0]];
         int64 folded = 1;
-        for (int j = 0; j < max_rank; ++j) {
+        for (int j = 0; j < g.axes; ++j) {
             const bool fold = (x.axes >> j & 1) != 0;
             v.extent[j] = fold ? 1 : from.extent[j];
             if (fold) folded *= from.extent[j];

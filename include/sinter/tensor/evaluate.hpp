@@ -48,5 +48,12 @@ void evaluate(const detail::assignment<T, R, E>&... a) {
                   "evaluate: takes 1 to 16 results.");
     detail::evaluate_all<B>(std::index_sequence_for<E...>{}, a...);
 }
+/// Without `out` an argument has been evaluated already, or has no place to go.
+template <expression... E>
+void evaluate(const E&...) {
+    static_assert(sizeof...(E) == 0,
+                  "evaluate: takes assignments to out(tensor), as in evaluate(out(a) = e); one "
+                  "expression becomes a tensor by eval(e).");
+}
 
 }  // namespace sinter

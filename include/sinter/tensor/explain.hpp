@@ -9,10 +9,20 @@
 
 namespace sinter {
 
+namespace detail {
+
+template <class S>
+constexpr int kernels_of() {
+    if constexpr (sym::fits<S>) return exec::fused_plan<S>.stages;
+    return 0;
+}
+
+}  // namespace detail
+
 /// The number of kernels that evaluating an E takes, at compile time: the launches of its fused
 /// plan.
 template <expression E>
-inline constexpr int kernel_count_v = exec::fused_plan<symbol_of<E>>.stages;
+inline constexpr int kernel_count_v = detail::kernels_of<symbol_of<E>>();
 
 /// The same for a named expression: `auto p = ...; static_assert(kernel_count(p) == 1);`
 template <expression E>
@@ -24,15 +34,18 @@ namespace detail {
 
 template <class B, class E, class Describe>
 std::string describe(const E& e, Describe describe_plan) {
-    const operand_list list = e.operands();
-    const operand_list* const lists[] = {&list};
+    operand_list room;
+    const operand_list* const lists[] = {list_of(e, room)};
     std::string text;
-    exec::with_variant<B, symbol_of<E>>(lists, [&](exec::binding& b) {
+    const auto describe_variant = [&](const exec::program_table& t) {
+        exec::binding b(t);
         exec::target none;
-        if (!exec::evaluation(b, lists, 1, &none).fits()) return false;
+        if (!exec::bind(b, lists, 1) || !exec::evaluation(b, lists, 1, &none).fits()) return false;
         text = describe_plan(b);
         return true;
-    });
+    };
+    if constexpr (sym::fits<symbol_of<E>>)
+        exec::first_variant(exec::list_variants<B, symbol_of<E>>(), describe_variant);
     return text;
 }
 

@@ -9,17 +9,20 @@ namespace detail {
 
 // Evaluates a shared part on its own: what happens when parts that look alike turn out to differ.
 template <class S, class B>
-operand evaluate_part(const exec::shared_part& part) {
+exec::made_array evaluate_part(const exec::shared_part& part) {
     exec::target to;
     runtime::storage_ptr none;
     to.memory = &none;
     const operand_list* const lists[] = {&part.operands};
     exec::evaluate<B, S>(lists, &to);
-    operand o;
-    o.array = to.result;
-    o.held = to.fresh;
-    return o;
+    return {to.array, std::move(to.fresh)};
 }
+struct share_operand {
+    const std::shared_ptr<exec::shared_part>& part;
+    void append_to(operand_list& list) const {
+        list.add(part, ir::visit::share, dtype::boolean, 0, 0);
+    }
+};
 
 }  // namespace detail
 
@@ -30,11 +33,10 @@ operand evaluate_part(const exec::shared_part& part) {
 template <expression E, class B = backend>
 auto share(const E& e) {
     using S = symbol_of<E>;
-    operand o;
-    o.what = ir::visit::share;
-    o.held = std::make_shared<exec::shared_part>(
-        exec::shared_part{e.operands(), &detail::evaluate_part<S, B>});
-    return expr<sym::shared<S>>(operand_list{std::move(o)});
+    const auto part = std::make_shared<exec::shared_part>();
+    e.append_to(part->operands);
+    part->evaluate = &detail::evaluate_part<S, B>;
+    return detail::make<sym::shared<S>>(detail::share_operand{part});
 }
 
 }  // namespace sinter

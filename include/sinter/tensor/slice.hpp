@@ -58,25 +58,38 @@ tensor_view<T, R> slice(const tensor<T, R>& x, const A&... ranges) {
     (cut(ranges), ...);
     return tensor_view<T, R>(tensor<T, R>::over(x.memory(), offset, e, s));
 }
+
+namespace detail {
+
+// Bounds as the last operand of an expression.
+template <int R>
+struct slice_operand {
+    ir::slice_bounds axis[R > 0 ? R : 1];  // outermost first
+    void append_to(operand_list& list) const {
+        int64* w = list.add(ir::visit::slice, dtype::boolean, R, 3 * R);
+        for (int i = 0; i < R; ++i, w += 3) {
+            w[0] = axis[i].start;
+            w[1] = axis[i].step;
+            w[2] = axis[i].count;
+        }
+    }
+};
+
+}  // namespace detail
+
 /// The same of a lazy expression: its arrays are cut before anything is computed.
 template <detail::lazy E, std::same_as<range>... A>
     requires(sizeof...(A) <= symbol_of<E>::rank)
 auto slice(const E& e, const A&... ranges) {
     using S = symbol_of<E>;
     const shape<S::rank> extents = shape_of(e);
-    auto bounds = std::make_shared<ir::slice_args>();
-    for (int j = 0; j < max_rank; ++j) bounds->axis[j] = {0, 1, 1};
-    for (int j = 0; j < S::rank; ++j)
-        bounds->axis[j] = {0, 1, extents[static_cast<std::size_t>(S::rank - 1 - j)]};
+    detail::slice_operand<S::rank> bounds;
+    for (int i = 0; i < S::rank; ++i) bounds.axis[i] = {0, 1, extents[static_cast<std::size_t>(i)]};
     int i = 0;
-    ((bounds->axis[S::rank - 1 - i] = ranges.resolve(extents[static_cast<std::size_t>(i)]), ++i),
-     ...);
-    operand o;
-    o.what = ir::visit::slice;
-    o.held = std::move(bounds);
+    ((bounds.axis[i] = ranges.resolve(extents[static_cast<std::size_t>(i)]), ++i), ...);
     constexpr auto cut = static_cast<unsigned char>(((1 << sizeof...(A)) - 1)
                                                     << (S::rank - static_cast<int>(sizeof...(A))));
-    return detail::make_with<sym::sliced<cut, S>>(std::move(o), e);
+    return detail::make<sym::sliced<cut, S>>(e, bounds);
 }
 
 }  // namespace sinter

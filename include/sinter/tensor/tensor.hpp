@@ -56,16 +56,6 @@ void read_values(const typename nested_values<T, R>::type& v, const int64* exten
     }
 }
 
-// The operands of `e`: its own list where it has one, so that nothing is counted as an owner twice.
-template <class E>
-const operand_list* list_of(const E& e, operand_list& room) {
-    if constexpr (std::is_reference_v<decltype(e.operands())>) {
-        return &e.operands();
-    } else {
-        room = e.operands();
-        return &room;
-    }
-}
 template <class B, class... E, std::size_t... I>
 void evaluate_into(exec::target* targets, std::index_sequence<I...>, const E&... e) {
     operand_list room[sizeof...(E)];
@@ -277,23 +267,20 @@ public:
     // ---- what expressions and views use ----
 
     /// This array as the run-time operand of an expression.
-    operand_list operands() const {
+    void append_to(operand_list& list) const {
         if (!memory_)
             throw shape_error(
                 "An expression uses a tensor that has no memory yet: give it a value first.");
-        operand o;
-        o.array = as_array();
-        o.held = memory_;
-        return {std::move(o)};
+        list.add_array<R>(memory_, type, data(), extents_.data(), strides_.data());
     }
     /// Extents and strides counted from the right.
     ir::array_ref as_array() const {
         ir::array_ref a{};
         a.data = data();
         a.type = dtype_v<T>;
-        for (int j = 0; j < max_rank; ++j) {
-            a.extent[j] = j < R ? at(extents_, R - 1 - j) : 1;
-            a.stride[j] = j < R && a.extent[j] != 1 ? at(strides_, R - 1 - j) : 0;
+        for (int j = 0; j < R; ++j) {
+            a.extent[j] = at(extents_, R - 1 - j);
+            a.stride[j] = a.extent[j] != 1 ? at(strides_, R - 1 - j) : 0;
         }
         return a;
     }
@@ -324,7 +311,7 @@ public:
     void adopt(exec::target& t) {
         if (!t.fresh) return;
         for (int i = 0; i < R; ++i)
-            extents_[static_cast<std::size_t>(i)] = t.result.extent[R - 1 - i];
+            extents_[static_cast<std::size_t>(i)] = t.array.extent[R - 1 - i];
         make_contiguous();
         offset_ = 0;
         memory_ = std::move(t.fresh);

@@ -55,14 +55,15 @@ inline constexpr bool is_expr<expr<S>> = true;
 template <class E>
 concept lazy = is_expr<std::remove_cvref_t<E>>;
 
+// Extents as the last operand of an expression.
 template <int R>
-operand shape_operand(const shape<R>& s) {
-    operand o;
-    o.what = ir::visit::shape;
-    for (int j = 0; j < max_rank; ++j)
-        o.array.extent[j] = j < R ? s[static_cast<std::size_t>(R - 1 - j)] : 1;
-    return o;
-}
+struct shape_operand {
+    const shape<R>& extents;
+    void append_to(operand_list& list) const {
+        int64* const w = list.add(ir::visit::shape, dtype::boolean, R, R);
+        for (int i = 0; i < R; ++i) w[i] = extents[static_cast<std::size_t>(i)];
+    }
+};
 
 template <int R>
 using stride_list = std::array<int64, static_cast<std::size_t>(R)>;
@@ -110,15 +111,16 @@ auto permute(E&& e, axis_tag<A...>) {
     return detail::make<P>(std::forward<E>(e));
 }
 /// The transpose of a matrix. Moves nothing.
-template <element T>
-tensor_view<T, 2> transpose(const tensor<T, 2>& x) {
-    return permute(x, axes<1, 0>);
+template <element T, int R>
+auto transpose(const tensor<T, R>& x) {
+    static_assert(R == 2, "transpose: the operand must have rank 2; permute takes any rank.");
+    if constexpr (R == 2) return permute(x, axes<1, 0>);
 }
 template <detail::lazy E>
 auto transpose(E&& e) {
     static_assert(symbol_of<E>::rank == 2,
                   "transpose: the operand must have rank 2; permute takes any rank.");
-    return permute(std::forward<E>(e), axes<1, 0>);
+    if constexpr (symbol_of<E>::rank == 2) return permute(std::forward<E>(e), axes<1, 0>);
 }
 
 namespace detail {
@@ -164,8 +166,8 @@ tensor_view<T, Q> reshape(const tensor<T, R>& x, const shape<Q>& wanted) {
 /// The same of a lazy expression: its value is stored, then seen under the shape.
 template <detail::lazy E, int Q>
 auto reshape(E&& e, const shape<Q>& to) {
-    return detail::make_with<sym::reshaped<Q, symbol_of<E>>>(detail::shape_operand(to),
-                                                             std::forward<E>(e));
+    return detail::make<sym::reshaped<Q, symbol_of<E>>>(std::forward<E>(e),
+                                                        detail::shape_operand<Q>{to});
 }
 
 /// `x` repeated along axes of extent 1 and along new leading axes, without copying: steps are 0
@@ -187,8 +189,8 @@ tensor_view<T, Q> broadcast_to(const tensor<T, R>& x, const shape<Q>& to) {
 template <detail::lazy E, int Q>
     requires(Q >= symbol_of<E>::rank)
 auto broadcast_to(E&& e, const shape<Q>& to) {
-    return detail::make_with<sym::expanded<Q, symbol_of<E>>>(detail::shape_operand(to),
-                                                             std::forward<E>(e));
+    return detail::make<sym::expanded<Q, symbol_of<E>>>(std::forward<E>(e),
+                                                        detail::shape_operand<Q>{to});
 }
 
 /// A non-owning tensor over `data` on device `where`: whoever made the pointer keeps it alive.
