@@ -54,3 +54,20 @@ if(rtc_tests AND TARGET CUDA::nvrtc)
     target_include_directories(sinter_test_rtc PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded")
     target_link_libraries(sinter_test_rtc PRIVATE CUDA::nvrtc)
 endif()
+
+# A program with Sinter starts where there is no driver: it may need the CUDA runtime, never libcuda.
+find_program(SINTER_READELF readelf)
+mark_as_advanced(SINTER_READELF)
+if(SINTER_READELF AND TARGET sinter_test_runtime)
+    add_test(NAME cuda/no_libcuda
+             COMMAND sh -c [[needed=$("$1" -d "$2" | grep NEEDED) || exit 1
+                             echo "$needed"; ! echo "$needed" | grep -q "libcuda[.]so"]]
+                     sh "${SINTER_READELF}" "$<TARGET_FILE:sinter_test_runtime>")
+endif()
+
+# Compiled with NVTX, the tests of the profile run the same.
+if(TARGET CUDA::nvtx3 AND TARGET sinter_test_main)
+    sinter_add_tests(nvtx "${CMAKE_CURRENT_SOURCE_DIR}/nvtx/nvtx_test.cpp")
+    target_compile_definitions(sinter_test_nvtx PRIVATE SINTER_NVTX=1)
+    target_link_libraries(sinter_test_nvtx PRIVATE CUDA::nvtx3)
+endif()

@@ -15,6 +15,9 @@ namespace {
 using namespace sinter;
 using namespace sinter::runtime;
 
+// CUDA may be gone when it is freed.
+storage_ptr freed_at_exit;
+
 bool missing() {
     if (cuda::is_available()) return false;
     sinter_test::skip("there is no CUDA device");
@@ -99,4 +102,6 @@ TEST_CASE("a real device: memory statistics and an empty cache") {
     CHECK(memory_stats(d).reserved >= static_cast<int64>(bytes));  // kept for the next array
     empty_cache(d);
     CHECK(memory_stats(d).reserved < static_cast<int64>(bytes));
+    freed_at_exit = allocate(d, 1024);
+    CHECK(freed_at_exit->owns());
 }

@@ -58,11 +58,13 @@ struct fake_cuda {
     std::map<void*, event_state> events;
     std::map<int, device_state> state;
     std::map<const void*, std::vector<fake_parameter>> kernels;
+    bool any_kernel = false;       // kernels that were not declared do nothing
     const void* guilty = nullptr;  // the kernel that ends its device when it runs
     int guilt = 700;
     fake_clock host;
     std::size_t actors = 0;
-    double now = 0;  // microseconds
+    double now = 0;         // microseconds
+    double kernel_us = 10;  // how long a kernel runs
     unsigned shared_limit = 48 * 1024, last_shared = 0;
     void* last_free_stream = nullptr;
     void* last_launch_stream = nullptr;

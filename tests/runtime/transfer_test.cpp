@@ -163,3 +163,77 @@ TEST_CASE("without a CUDA device pinned memory is ordinary memory") {
     CHECK(message_of([&] { (void)empty_pinned<float>(3, -2); }) ==
           "empty_pinned: the shape (3, -2) has a negative extent.");
 }
+
+#if SINTER_NVCC
+// Kernels that nvcc compiled do nothing on the fake; what is said of their memory is seen.
+TEST_CASE("an expression on another stream keeps its operands and targets until it has run") {
+    const fake_cuda_scope scope;
+    fake().any_kernel = true;
+    const device d = device::cuda();
+    const std::int64_t live = runtime::live_allocations;
+    {
+        const stream home(d), other(d);
+        tensor<float, 2> x, y, z;
+        {
+            const stream_scope on(home);
+            x = zeros<float>(shape{8, 8}, d);
+            y = zeros<float>(shape{8, 8}, d);
+        }
+        other.wait(home);
+        {
+            const stream_scope on(other);
+            z = x + 1;  // reads
+            y += 1;     // writes
+            z = z * 2;  // on the stream that allocated it
+        }
+        for (tensor<float, 2>* t : {&x, &y, &z}) {
+            const int waits = fake().count("stream_wait_event");
+            const bool elsewhere = t != &z;
+            *t = {};
+            CHECK(fake().count("stream_wait_event") == waits + elsewhere);
+            CHECK(fake().last_free_stream == (elsewhere ? home : other).handle());
+        }
+    }
+    CHECK(fake().clean());
+    CHECK(runtime::live_allocations == live);
+}
+
+TEST_CASE("any call of an evaluation may fail: nothing leaked, the next evaluation works") {
+    for (const int code : {2, 5, 700}) {
+        const fake_cuda_scope scope;
+        fake().any_kernel = true;
+        const device d = device::cuda();
+        const std::int64_t live = runtime::live_allocations;
+        int n = 0, thrown = 0;
+        for (bool reached = true; reached && n < 300;) {
+            fake_cuda_scope::restart(++n, code);
+            const auto work = [&] {
+                const stream s(d);
+                const stream_scope on(s);
+                const tensor<float, 2> x = zeros<float>(shape{8, 300}, d);
+                const tensor<float, 2> p = softmax(x);
+                const tensor<float, 1> columns = sum(p, axis<0>);  // with a workspace
+                const tensor<float, 2> y = matmul(p, transpose(x)) + sum(x, axis<1>);
+                synchronize(s);
+            };
+            try {
+                work();
+            } catch (const device_error&) {
+                ++thrown;
+            }
+            reached = fake().failed;
+            CAPTURE(n);
+            CAPTURE(code);
+            CHECK(fake().clean());
+            CHECK(runtime::live_allocations == live);
+            CHECK(sinter_test::fake_cuda::last_error == 0);
+            fake_cuda_scope::restart();
+            work();
+            CHECK(fake().clean());
+        }
+        CHECK(n > 30);
+        CHECK(n < 300);
+        CHECK(thrown > 15);
+    }
+}
+#endif

@@ -1,8 +1,6 @@
 // What a launch must know of a CUDA device, asked once per thread and device.
 #pragma once
 
-#include <vector>
-
 #include "sinter/runtime/cuda_session.hpp"
 
 namespace sinter::runtime {
@@ -17,17 +15,19 @@ struct device_properties {
 /// The properties of CUDA device `d`. Throws device_error when it does not exist.
 inline device_properties properties_of(device d) {
     struct entry {
-        const cuda_api* api;  // another table may describe other devices
-        int index;
+        const cuda_api* api = nullptr;  // another table may describe other devices
+        int index = 0;
         device_properties value;
     };
-    thread_local std::vector<entry> known;
-    for (const entry& e : known)
-        if (e.api == current_cuda_api() && e.index == d.index()) return e.value;
+    // No destructor: static objects may still ask when this thread's variables are gone.
+    constexpr unsigned places = 16;
+    static constinit thread_local entry known[places]{};
+    entry& e = known[static_cast<unsigned>(d.index()) % places];
+    if (e.api && e.api == current_cuda_api() && e.index == d.index()) return e.value;
     const device_properties p{attribute(d, cuda_attribute::sm_count),
                               attribute(d, cuda_attribute::max_shared_per_block),
                               attribute(d, cuda_attribute::max_shared_per_sm)};
-    known.push_back({current_cuda_api(), d.index(), p});
+    e = {current_cuda_api(), d.index(), p};
     return p;
 }
 

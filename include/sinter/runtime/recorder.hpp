@@ -210,7 +210,8 @@ private:
                 e.start_us = s->from->host_us + elapsed_ms(s->from->at, *s->start) * 1e3;
                 spare_.push_back(std::move(s->start));
                 spare_.push_back(std::move(s->stop));
-            } catch (const std::exception&) {  // the device has failed, which its next synchronisation tells
+            } catch (const std::exception&) {  // the device has failed, which its next
+                                               // synchronisation tells
             }
         pending_.clear();
     }
