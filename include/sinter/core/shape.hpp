@@ -23,7 +23,7 @@ template <class... I>
 shape(I...) -> shape<static_cast<int>(sizeof...(I))>;
 
 /// "(2, 3)" for extents 2 and 3, "(4,)" for one extent, "()" for none: as NumPy prints shapes.
-inline std::string shape_text(const int64* extents, int rank) {
+[[gnu::cold]] inline std::string shape_text(const int64* extents, int rank) {
     std::string s = "(";
     for (int i = 0; i < rank; ++i) s += (i ? ", " : "") + std::to_string(extents[i]);
     return s + (rank == 1 ? ",)" : ")");

@@ -8,10 +8,20 @@
 namespace sinter::ir {
 
 /// "(2, 3)" for a value of this rank.
-inline std::string shape_text(const array_ref& a, int rank) {
+[[gnu::cold]] inline std::string shape_text(const array_ref& a, int rank) {
     int64 e[max_rank];
     for (int j = 0; j < rank; ++j) e[j] = a.extent[rank - 1 - j];
     return sinter::shape_text(e, rank);
+}
+
+// What fails is a function of its own: in the loops the sentences would be compiled for speed.
+[[noreturn, gnu::cold]] inline void refuse_reshape(const array_ref& from,
+                                                   int from_rank,
+                                                   const array_ref& to,
+                                                   int rank) {
+    throw shape_error("reshape: shape " + shape_text(from, from_rank) + " has " +
+                      std::to_string(elements_of(from)) + " elements and cannot become " +
+                      shape_text(to, rank) + ".");
 }
 
 /// The shape under which index map `i` sees its operand, before its views. Throws shape_error when
@@ -39,9 +49,7 @@ inline array_ref base_of(const graph_view& g,
     const int64 n = elements_of(from);
     if (open >= 0 && wrong == 0 && known > 0 && n % known == 0) a.extent[open] = n / known;
     if (wrong > 0 || elements_of(a) != n || (open >= 0 && a.extent[open] < 0))
-        throw shape_error("reshape: shape " + shape_text(from, g.n[x.in[0]].rank) + " has " +
-                          std::to_string(n) + " elements and cannot become " +
-                          shape_text(a, x.view < 0 ? x.rank : rank) + ".");
+        refuse_reshape(from, g.n[x.in[0]].rank, a, x.view < 0 ? x.rank : rank);
     return a;
 }
 
@@ -79,27 +87,22 @@ struct inference {
     }
 
 private:
-    const char* name(const node& x) const { return info_of(x.op).name; }
-
     void broadcast(const node& x, array_ref& v) const {
         for (const short c : x.in) {
             if (c < 0) continue;
             for (int j = 0; j < g.axes; ++j) {
                 const int64 e = value[c].extent[j];
                 if (e == 1 || e == v.extent[j]) continue;
-                if (v.extent[j] != 1)
-                    throw shape_error(std::string(name(x)) + ": shapes " + shapes_of(x) +
-                                      " do not broadcast.");
+                if (v.extent[j] != 1) refuse_broadcast(x);
                 v.extent[j] = e;
             }
         }
     }
-    // "(2, 3) and (4,)"
-    std::string shapes_of(const node& x) const {
-        std::string s;
+    [[noreturn, gnu::cold]] void refuse_broadcast(const node& x) const {
+        std::string s;  // "(2, 3) and (4,)"
         for (const short c : x.in)
             if (c >= 0) s += (s.empty() ? "" : " and ") + shape_text(value[c], g.n[c].rank);
-        return s;
+        throw shape_error(std::string(info_of(x.op).name) + ": shapes " + s + " do not broadcast.");
     }
     void expand(const node& x, array_ref& v) const {
         array_ref a;
@@ -108,10 +111,15 @@ private:
         const array_ref& from = value[x.in[0]];
         for (int j = 0; j < max_rank; ++j) {
             v.extent[j] = a.extent[j];
-            if (from.extent[j] != 1 && from.extent[j] != v.extent[j])
-                throw shape_error("broadcast_to: shape " + shape_text(from, g.n[x.in[0]].rank) +
-                                  " cannot be broadcast to " + shape_text(a, x.rank) + ".");
+            if (from.extent[j] != 1 && from.extent[j] != v.extent[j]) refuse_expand(x, a);
         }
+    }
+    [[noreturn, gnu::cold]] void refuse_expand(const node& x, const array_ref& to) const {
+        throw shape_error("broadcast_to: shape " + operand_shape(x) + " cannot be broadcast to " +
+                          shape_text(to, x.rank) + ".");
+    }
+    [[gnu::cold]] std::string operand_shape(const node& x) const {
+        return shape_text(value[x.in[0]], g.n[x.in[0]].rank);
     }
     void reduce(const node& x, array_ref& v) const {
         const array_ref& from = value[x.in[0]];
@@ -121,14 +129,15 @@ private:
             v.extent[j] = fold ? 1 : from.extent[j];
             if (fold) folded *= from.extent[j];
         }
-        const reduction_info info = reduction_info_of(x.op);
-        if (folded == 0 && !info.empty_allowed && elements_of(v) > 0)
-            throw shape_error(std::string(info.name) + ": shape " +
-                              shape_text(from, g.n[x.in[0]].rank) +
-                              " has no elements along the reduced axes.");
+        if (folded == 0 && !reduction_info_of(x.op).empty_allowed && elements_of(v) > 0)
+            refuse_reduction(x);
+    }
+    [[noreturn, gnu::cold]] void refuse_reduction(const node& x) const {
+        throw shape_error(std::string(reduction_info_of(x.op).name) + ": shape " +
+                          operand_shape(x) + " has no elements along the reduced axes.");
     }
     // The extents of an operand in the order in which a matrix product is written.
-    std::string matrix_text(const node& x, int side) const {
+    [[gnu::cold]] std::string matrix_text(const node& x, int side) const {
         const short c = x.in[side];
         int64 e[max_rank];
         int n = 0;
@@ -140,16 +149,18 @@ private:
             }
         return sinter::shape_text(e, n);
     }
+    [[noreturn, gnu::cold]] void refuse_product(const node& x, int64 p, int64 q) const {
+        throw shape_error("matmul: shapes " + matrix_text(x, 0) + " and " + matrix_text(x, 1) +
+                          " do not fit: " + std::to_string(p) + " is not " + std::to_string(q) +
+                          ".");
+    }
     void contract(const node& x, array_ref& v) const {
         const short a = x.in[0], b = x.in[1];
         for (int j = 0; j < max_rank; ++j) {
             const int64 p = value[a].extent[j], q = value[b].extent[j];
             const bool summed = (x.axes >> j & 1) != 0;
             const bool both = !((g.n[a].ones | g.n[b].ones) >> j & 1);
-            if (p != q && (summed ? both : p != 1 && q != 1))
-                throw shape_error("matmul: shapes " + matrix_text(x, 0) + " and " +
-                                  matrix_text(x, 1) + " do not fit: " + std::to_string(p) +
-                                  " is not " + std::to_string(q) + ".");
+            if (p != q && (summed ? both : p != 1 && q != 1)) refuse_product(x, p, q);
             v.extent[j] = summed ? 1 : p == 1 ? q : p;
         }
     }

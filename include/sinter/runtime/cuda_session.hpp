@@ -54,7 +54,7 @@ public:
     void check(int code, const char* call) const {
         if (code != cuda_success) fail(code, call);
     }
-    [[noreturn]] void fail(int code, const char* call) const {
+    [[noreturn, gnu::cold]] void fail(int code, const char* call) const {
         api_->get_last_error();
         if (is_sticky(code))
             throw device_error(log().fault(device_,

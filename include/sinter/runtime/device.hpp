@@ -36,7 +36,7 @@ public:
     /// True when host code may read and write the device's memory: not on CUDA.
     constexpr bool has_host_memory() const { return kind_ != device_kind::cuda; }
     /// "host", "cuda:0" or "emulator".
-    std::string name() const {
+    [[gnu::cold]] std::string name() const {
         if (is_host()) return "host";
         return is_cuda() ? "cuda:" + std::to_string(index_) : "emulator";
     }
@@ -54,9 +54,9 @@ private:
 
 namespace runtime {
 
-/// Throws a device_error that names `operation` and `detail` unless this program can use `d`.
-inline void require_device(device d, const char* operation, const char* detail = "") {
-    if (d.is_host()) return;
+// What only fails, or is done seldom, is marked cold throughout the library: such code is compiled
+// for size, which takes a file that includes it far less time.
+[[gnu::cold]] inline void require_present(device d, const char* operation, const char* detail) {
     if (d.is_emulator()) {
         if (current_emulator_memory()) return;
         throw device_error(std::string(operation) + detail +
@@ -76,9 +76,14 @@ inline void require_device(device d, const char* operation, const char* detail =
                        why);
 }
 
+/// Throws a device_error that names `operation` and `detail` unless this program can use `d`.
+inline void require_device(device d, const char* operation, const char* detail = "") {
+    if (!d.is_host()) require_present(d, operation, detail);
+}
+
 /// The device that `text` names: "host", "cuda", "cuda:N" or "emulator"; else a device_error that
 /// names `source`, where the text comes from.
-inline device parse_device(std::string_view text, const char* source) {
+[[gnu::cold]] inline device parse_device(std::string_view text, const char* source) {
     if (text == "host") return device::host();
     if (text == "cuda") return device::cuda();
     if (text == "emulator") return device::emulator();

@@ -61,7 +61,7 @@ public:
     }
 
     /// The sentence of the first fault of `d`; when this is it, `report` says who met it and how.
-    std::string fault(device d, const std::string& report) {
+    [[gnu::cold]] std::string fault(device d, const std::string& report) {
         const std::lock_guard lock(mutex_);
         forget_old_table();
         if (!(the_cuda_state.faulted.load(std::memory_order_acquire) & device_bit(d.index()))) {
@@ -99,7 +99,7 @@ private:
         count_ = kept;
     }
 
-    static std::string text_of(const queued_kernel& k) {
+    [[gnu::cold]] static std::string text_of(const queued_kernel& k) {
         const auto extent = [](const dim& d) {
             return d.y * d.z == 1 ? std::to_string(d.x)
                                   : std::to_string(d.x) + " x " + std::to_string(d.y) + " x " +
@@ -109,7 +109,7 @@ private:
                extent(k.grid) + " blocks of " + extent(k.block) + ")";
     }
     // Under CUDA_LAUNCH_BLOCKING every launch waits for its kernel, so the last one is guilty.
-    std::string suspects() {
+    [[gnu::cold]] std::string suspects() {
         if (count_ == 0)
             return "No kernel of Sinter was in flight: other CUDA code of this program caused it.";
         const char* blocking = std::getenv("CUDA_LAUNCH_BLOCKING");

@@ -51,7 +51,7 @@ public:
     }
 
     /// Returns all kept blocks to the system.
-    void trim() noexcept {
+    [[gnu::cold]] void trim() noexcept {
         for (std::size_t i = 0; i < bucket_count; ++i)
             while (void* p = buckets_[i].pop()) release(p, alignment << i);
     }

@@ -32,7 +32,7 @@ public:
     static void reload() { delete topics.exchange(nullptr); }
 
 private:
-    static const std::string* read() {
+    [[gnu::cold]] static const std::string* read() {
         const char* text = std::getenv("SINTER_LOG");
         const std::string* mine = new std::string(text ? text : "");
         const std::string* theirs = nullptr;

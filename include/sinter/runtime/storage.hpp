@@ -128,7 +128,7 @@ private:
         std::vector<stream> users;
     };
 
-    [[noreturn]] void refuse(const std::string& why) const {
+    [[noreturn, gnu::cold]] void refuse(const std::string& why) const {
         throw out_of_memory("allocate: " + std::to_string(bytes_) + " bytes on " + device_.name() +
                             " failed, " + why + ".");
     }
@@ -158,7 +158,7 @@ private:
         counters_of(device_).add(static_cast<int64>(bytes_));
     }
 
-    void acquire_cuda() {
+    [[gnu::cold]] void acquire_cuda() {
         const cuda_session cuda(device_, "allocate");
         auto block = std::make_unique<cuda_block>(cuda.api(), current_stream(device_));
         keep_pool(cuda);
@@ -223,7 +223,7 @@ private:
     }
 
     // Cannot throw and must not leak: when the ordered way fails, the memory is freed at once.
-    void release_cuda() noexcept {
+    [[gnu::cold]] void release_cuda() noexcept {
         const cuda_api& api = *cuda_->api;
         int code = cuda_success;
         if (cuda_->pinned) {
