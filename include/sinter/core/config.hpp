@@ -41,21 +41,46 @@
 /// Forces inlining: inner loops of generated code are built of many one-line functions.
 #define SINTER_INLINE inline __attribute__((always_inline))
 
+// SINTER_OPENMP: the host engine of this translation unit uses OpenMP's threads.
+#if defined(_OPENMP) && !SINTER_EMULATOR
+#define SINTER_OPENMP 1
+#else
+#define SINTER_OPENMP 0
+#endif
+
 namespace sinter {
-// Where the kernels of a translation unit can run besides the host. Every template that reaches a
-// stage's table takes it as its last, defaulted argument: the same expression compiled by g++ and
-// by nvcc is then two functions, and the linker cannot take the one without kernels for the other.
+// Where the kernels of a translation unit can run besides the host, and whether its host loops use
+// threads. Every template that reaches a stage's table takes it as its last, defaulted argument:
+// the same expression compiled by g++ and by nvcc, or with and without OpenMP, is then two
+// functions, and the linker cannot take the one for the other.
 struct host_backend {};
 struct emulator_backend {};
 struct cuda_backend {};
-#if SINTER_NVCC
+template <class Kernels>
+struct threaded {
+    static constexpr bool threads = true;
+};
+#if SINTER_NVCC && SINTER_OPENMP
+using backend = threaded<cuda_backend>;
+#elif SINTER_NVCC
 using backend = cuda_backend;
 #elif SINTER_EMULATOR
 using backend = emulator_backend;
+#elif SINTER_OPENMP
+using backend = threaded<host_backend>;
 #else
 using backend = host_backend;
 #endif
 }  // namespace sinter
+
+// Before a loop of the host whose iterations are independent, which its arrays do not show.
+#if SINTER_NVCC || SINTER_RTC
+#define SINTER_INDEPENDENT
+#elif defined(__clang__)
+#define SINTER_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define SINTER_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 
 // Before a loop of a kernel. SINTER_UNROLLED: its arrays are registers, so every index has to be a
 // constant. SINTER_ROLLED: one copy of its body is enough (nvcc likes to repeat loops four times).

@@ -1,4 +1,4 @@
-// Reductions on the host: over the values of a tile, or of many rows side by side.
+// Reductions on the host: along lines of values, or across them, where every lane is one row.
 #pragma once
 
 #include <cstring>
@@ -15,113 +15,106 @@ struct fold_of {
     using folded = select_t<position, value, compute_t<To>>;
     using state = typename R::template state<folded>;
     static_assert(sizeof(state) <= state_bytes);
+    static constexpr bool simple = same_v<state, folded>;
     // Independent lanes make a sum both fast and accurate.
-    static constexpr int lanes = same_v<state, folded> ? 32 : 1;
+    static constexpr int lanes = simple ? 32 : 1, few = simple ? 8 : 1;
+    // A list of statements keeps the lanes of a sum in registers, a loop those of a maximum (g++).
+    static constexpr bool listed = same_v<R, ir::red::sum> || same_v<R, ir::red::prod>;
 
     static void init(void* states, int64 n) {
         state* s = static_cast<state*>(states);
         for (int64 i = 0; i < n; ++i) s[i] = R::template init<folded>();
     }
-    // Counts known to the compiler: lanes stay in registers.
-    template <int Half>
-    static SINTER_INLINE void halve(state* lane) {
-        if constexpr (Half > 0) {
-            for (int l = 0; l < Half; ++l) R::template merge<folded>(lane[l], lane[l + Half]);
-            halve<Half / 2>(lane);
-        }
+    static SINTER_INLINE void take(state& s, value x, int64 at) {
+        R::template step<folded>(s, ir::convert<dtype_v<folded>>(x), at);
     }
-    static void fold(void* to, const void* values, int64 n, int64 at) {
-        const value* x = static_cast<const value*>(values);
-        state total;
-        if (n < lanes) {
-            total = R::template init<folded>();
-            for (int64 i = 0; i < n; ++i)
-                R::template step<folded>(total, ir::convert<dtype_v<folded>>(x[i]), at + i);
+    template <int... I>
+    static SINTER_INLINE void take_list(state* lane, const value* x, int64 at, ints<I...>) {
+        (take(lane[I], x[I], at + I), ...);
+    }
+    /// x[l] into each of N lanes.
+    template <int N>
+    static SINTER_INLINE void take_lanes(state* lane, const value* x, int64 at) {
+        if constexpr (listed) {
+            take_list(lane, x, at, make_ints<N>{});
         } else {
-            state lane[lanes];
-            for (int l = 0; l < lanes; ++l) {
-                lane[l] = R::template init<folded>();
-                R::template step<folded>(lane[l], ir::convert<dtype_v<folded>>(x[l]), at + l);
-            }
-            int64 i = lanes;
-            for (; i + lanes <= n; i += lanes)
-                for (int l = 0; l < lanes; ++l)
-                    R::template step<folded>(
-                        lane[l], ir::convert<dtype_v<folded>>(x[i + l]), at + i + l);
-            for (int l = 0; i < n; ++i, ++l)
-                R::template step<folded>(lane[l], ir::convert<dtype_v<folded>>(x[i]), at + i);
-            halve<lanes / 2>(lane);
-            total = lane[0];
+            for (int l = 0; l < N; ++l) take(lane[l], x[l], at + l);
         }
-        std::memcpy(to, &total, sizeof total);
     }
-    static void step(void* states, const void* values, int64 n, int64 at) {
-        state* __restrict s = static_cast<state*>(states);
-        const value* __restrict x = static_cast<const value*>(values);
-        for (int64 i = 0; i < n; ++i)
-            R::template step<folded>(s[i], ir::convert<dtype_v<folded>>(x[i]), at);
+    // Counts known to the compiler: lanes stay in registers.
+    template <int From, int To_>
+    static SINTER_INLINE void halve(state* lane) {
+        if constexpr (From > To_) {
+            for (int l = 0; l < From / 2; ++l)
+                R::template merge<folded>(lane[l], lane[l + From / 2]);
+            halve<From / 2, To_>(lane);
+        }
+    }
+    static SINTER_INLINE state of_line(const value* x, int64 n, int64 at) {
+        state lane[lanes];
+        int64 i = 0;
+        for (int l = 0; l < few; ++l) lane[l] = R::template init<folded>();
+        if (n >= 2 * lanes) {
+            for (int l = few; l < lanes; ++l) lane[l] = R::template init<folded>();
+            for (; i + lanes <= n; i += lanes) take_lanes<lanes>(lane, x + i, at + i);
+            halve<lanes, few>(lane);
+        }
+        for (; i + few <= n; i += few) take_lanes<few>(lane, x + i, at + i);
+        for (int l = 0; i < n; ++i, ++l) take(lane[l], x[i], at + i);
+        halve<few, 1>(lane);
+        return lane[0];
+    }
+    static const value* moved(const value* x, int64 bytes) {
+        return reinterpret_cast<const value*>(reinterpret_cast<const std::byte*>(x) + bytes);
+    }
+    static void along(void* states, const void* x, int64 line, int64 lines, int64 n, int64 at) {
+        state* s = static_cast<state*>(states);
+        for (int64 l = 0; l < lines; ++l)
+            s[l] = of_line(moved(static_cast<const value*>(x), l * line), n, at);
+    }
+    static void across(void* states, const void* x, int64 line, int64 lines, int64 n, int64 at) {
+        state* s = static_cast<state*>(states);
+        const value* from = static_cast<const value*>(x);
+        int64 i = 0;
+        if constexpr (simple) {
+            for (; lines > 1 && i + lanes <= n; i += lanes) {  // lanes in registers, down the lines
+                state lane[lanes];
+                std::memcpy(lane, s + i, sizeof lane);
+                for (int64 l = 0; l < lines; ++l)
+                    take_lanes<lanes>(lane, moved(from + i, l * line), 0);
+                std::memcpy(s + i, lane, sizeof lane);
+            }
+        }
+        for (int64 l = 0; l < lines && i < n; ++l) {
+            const value* __restrict of = moved(from, l * line);
+            state* __restrict to = s;
+            int64 j = i;
+            if constexpr (simple)
+                for (const int64 whole = i + (n - i) / group * group; j < whole; ++j)
+                    take(to[j], of[j], 0);
+            for (; j < n; ++j) take(to[j], of[j], at + l);
+        }
     }
     static void merge(void* states, const void* other, int64 n) {
         state* __restrict s = static_cast<state*>(states);
         const state* __restrict o = static_cast<const state*>(other);
         for (int64 i = 0; i < n; ++i) R::template merge<folded>(s[i], o[i]);
     }
-    static void result(const void* from, void* reg) {
-        const auto r = R::template result<folded>(*static_cast<const state*>(from));
-        const compute_t<To> x = ir::convert<compute_dtype(To)>(r);
-        std::memcpy(reg, &x, sizeof x);
+    static void result(const void* states, void* lanes_of, int64 n) {
+        const state* s = static_cast<const state*>(states);
+        compute_t<To>* to = static_cast<compute_t<To>*>(lanes_of);
+        for (int64 i = 0; i < n; ++i)
+            to[i] = ir::convert<compute_dtype(To)>(R::template result<folded>(s[i]));
     }
 };
 template <class R, dtype D, dtype To>
 inline constexpr fold_ops fold_ops_of = {
     static_cast<int>(sizeof(typename fold_of<R, D, To>::state)),
+    !fold_of<R, D, To>::position,
     fold_of<R, D, To>::init,
-    fold_of<R, D, To>::fold,
-    fold_of<R, D, To>::step,
     fold_of<R, D, To>::merge,
+    fold_of<R, D, To>::along,
+    fold_of<R, D, To>::across,
     fold_of<R, D, To>::result};
-
-/// The fold of one row, tile by tile. Tiles are merged pairwise, so that the error of a sum grows
-/// with the logarithm of the row's length.
-class tally {
-public:
-    void clear() { tiles_ = 0; }
-    void add(const fold_ops& f, const void* x, int64 n, int64 at) {
-        if ((tiles_ & 1) == 0) {
-            f.fold(level_[0].bytes, x, n, at);
-            ++tiles_;
-            return;
-        }
-        slot s;
-        f.fold(s.bytes, x, n, at);
-        int l = 0;
-        for (; (tiles_ >> l & 1) != 0; ++l) {
-            f.merge(level_[l].bytes, s.bytes, 1);
-            s = level_[l];
-        }
-        level_[l] = s;
-        ++tiles_;
-    }
-    void finish(const fold_ops& f, void* reg) {
-        if (tiles_ == 1) return f.result(level_[0].bytes, reg);
-        slot s;
-        f.init(s.bytes, 1);
-        bool any = false;
-        for (int l = 0; tiles_ >> l != 0; ++l) {
-            if ((tiles_ >> l & 1) == 0) continue;
-            if (any) f.merge(level_[l].bytes, s.bytes, 1);
-            s = level_[l];
-            any = true;
-        }
-        f.result(s.bytes, reg);
-    }
-
-private:
-    struct slot {
-        alignas(state_bytes) std::byte bytes[state_bytes]{};
-    };
-    slot level_[56];
-    uint64 tiles_ = 0;
-};
 
 }  // namespace sinter::cpu

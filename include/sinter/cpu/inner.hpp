@@ -20,9 +20,22 @@ struct decoded {
         }
     };
     constexpr decoded() { C::select(writer{at}); }
-    /// One value for the whole row: held by the row's registers.
+    /// One value for the whole row: held by a register.
     constexpr bool uniform(int j) const {
         return at[j].h == ir::how::scalar || at[j].h == ir::how::constant || at[j].row_constant;
+    }
+    /// The register of value j; that of C::size: how many there are.
+    constexpr short reg(int j) const {
+        short n = 0;
+        for (int i = 0; i < j; ++i) n = static_cast<short>(n + uniform(i));
+        return n;
+    }
+    /// The pass that writes store j.
+    constexpr int writes_in(int j) const {
+        int w = 0;
+        for (int k = 0; k < C::head().passes; ++k)
+            if ((at[C::stored(j)].loops >> k & 1) != 0) w = k;
+        return w;
     }
 };
 template <class C>
@@ -54,11 +67,17 @@ struct deliveries {
             at[count++] = {goes_to::fold, code.at[folds.at[k]].in[0], folds.at[k]};
         for (int j = 0; j < C::stores; ++j) {
             const int v = C::stored(j);
-            if (!code.uniform(v) && W == C::head().passes - 1)
+            if (!code.uniform(v) && W == code.writes_in(j))
                 at[count++] = {goes_to::store, static_cast<short>(v), static_cast<short>(j)};
         }
     }
 };
+
+// clang++ reports loops that it cannot make vector code of: those that call functions of the user.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 
 /// Everything about loop W of stage C.
 template <class C, int W>
@@ -74,13 +93,14 @@ struct loop_of {
         C::head().core >= 0 ? code_of<C>.at[C::head().core >= 0 ? C::head().core : 0].type
                             : dtype::f32;
 
-    /// Registers of the row that the loop reads.
-    static constexpr ir::index_list<C::size> row_inputs() {
+    /// Registers that the loop reads: of the whole stage (scalars), or one value per row.
+    static constexpr ir::index_list<C::size> uniforms(bool of_stage) {
         ir::index_list<C::size> r;
-        const auto add = [&r](int j) {
+        const auto add = [&r, of_stage](int j) {
             const ir::instr& x = code_of<C>.at[j];
             const bool of_row = x.row_constant && W < ir::max_passes && x.h != ir::how::constant;
-            if ((x.h == ir::how::scalar || of_row) && r.find(j) < 0) r.push(j);
+            const bool is_scalar = x.h == ir::how::scalar;
+            if ((of_stage ? is_scalar : of_row && !is_scalar) && r.find(j) < 0) r.push(j);
         };
         for (int k = 0; k < point.count; ++k)
             for (const short j : code_of<C>.at[point.at[k]].in)
@@ -88,13 +108,37 @@ struct loop_of {
         for (int k = 0; k < out.count; ++k) add(out.at[k].value);
         return r;
     }
-    static constexpr auto from_row = row_inputs();
+    static constexpr auto scalars = uniforms(true);
+    static constexpr auto of_row = uniforms(false);
+    /// What the values of the row are computed from, and those that are computed.
+    static constexpr ir::index_list<C::size> row_computed(bool inputs, bool scalars_too) {
+        ir::index_list<C::size> r, computed;
+        for (int k = 0; k < row_values.count; ++k)
+            if (code_of<C>.at[row_values.at[k]].h == ir::how::compute)
+                computed.push(row_values.at[k]);
+        if (!inputs) return computed;
+        for (int k = 0; k < computed.count; ++k)
+            for (const short j : code_of<C>.at[computed.at[k]].in) {
+                if (j < 0 || computed.find(j) >= 0 || r.find(j) >= 0) continue;
+                const ir::how h = code_of<C>.at[j].h;
+                if (h != ir::how::constant && (h == ir::how::scalar) == scalars_too) r.push(j);
+            }
+        return r;
+    }
+    static constexpr auto row_scalars = row_computed(true, true);
+    static constexpr auto row_in = row_computed(true, false);
+    static constexpr auto row_out = row_computed(false, false);
 
-    // A call into the maths library ends every hope of vector code; then one loop is enough.
-    static constexpr bool simple() {
-        for (int k = 0; k < point.count; ++k)
-            if (ir::info_of(code_of<C>.at[point.at[k]].op).flops > 8) return false;
-        return true;
+    /// Row `r.at` of register J.
+    template <int J>
+    static SINTER_INLINE auto* lane_of(const row_lanes& r) {
+        using type = compute_t<code_of<C>.at[J].type>;
+        return reinterpret_cast<type*>(r.first + code_of<C>.reg(J) * r.stride) + r.at;
+    }
+    /// The register of the whole stage.
+    template <int J>
+    static SINTER_INLINE auto scalar_of(const row_lanes& r) {
+        return *lane_of<J>({r.first, r.stride, 0});
     }
 
     template <int K>
@@ -105,11 +149,19 @@ struct loop_of {
         using memory = select_t<x.h == ir::how::core, storage_t<core_memory(d)>, storage_t<d>>;
         v.template at<J>() = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
     }
+    static const functors& functors_at([[maybe_unused]] const void* f) {
+        if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
+            static constexpr functors none{};
+            return none;
+        } else {
+            return *static_cast<const functors*>(f);
+        }
+    }
     template <int K>
-    static SINTER_INLINE void write(const regs& v, const regs& row, void* const* q, int64 i) {
+    static SINTER_INLINE void write(const regs& v, void* const* q, int64 i) {
         constexpr delivery<C> o = out.at[K];
         constexpr dtype d = code_of<C>.at[o.value].type;
-        const auto x = P::template get<o.value>(v, row);
+        const auto x = P::template get<o.value>(v, v);
         if constexpr (o.to == goes_to::fold) {
             static_cast<compute_t<d>*>(q[K])[i] = x;
         } else if constexpr (o.to == goes_to::store) {
@@ -121,66 +173,114 @@ struct loop_of {
                 static_cast<storage_t<m>>(ir::convert<core_type>(x));
         }
     }
-    template <int... L, int... O>
+    /// Element i, of row j.
+    template <int... L, int... O, int... S, int... R>
     static SINTER_INLINE void element([[maybe_unused]] const void* const* p,
                                       [[maybe_unused]] void* const* q,
-                                      [[maybe_unused]] const regs& row,
+                                      [[maybe_unused]] const regs& fixed,
+                                      [[maybe_unused]] const void* const* rows,
                                       [[maybe_unused]] const functors& f,
                                       [[maybe_unused]] int64 i,
+                                      [[maybe_unused]] int64 j,
                                       ints<L...>,
-                                      ints<O...>) {
+                                      ints<O...>,
+                                      ints<S...>,
+                                      ints<R...>) {
         [[maybe_unused]] regs v;
-        if constexpr (loads.count + point.count == 0) v = regs{};
+        if constexpr (sizeof...(L) + sizeof...(S) + sizeof...(R) + point.count == 0) v = regs{};
+        ((v.template at<scalars.at[S]>() = fixed.template at<scalars.at[S]>()), ...);
+        ((v.template at<of_row.at[R]>() = row_value_at<of_row.at[R]>(rows[R], j)), ...);
         (read<L>(v, p, i), ...);
-        if constexpr (point.count > 0) P::compute(v, row, f);
-        (write<O>(v, row, q, i), ...);
+        if constexpr (point.count > 0) P::compute(v, v, f);
+        (write<O>(v, q, i), ...);
     }
-    template <int... L, int... O, int... R>
+    template <int J>
+    static SINTER_INLINE auto row_value_at(const void* row, int64 j) {
+        return static_cast<const compute_t<code_of<C>.at[J].type>*>(row)[j];
+    }
+    template <int... L, int... O, int... S, int... R>
     static void run_all([[maybe_unused]] const void* const* in,
                         [[maybe_unused]] void* const* to,
-                        [[maybe_unused]] const regs& from,
+                        [[maybe_unused]] const row_lanes& row,
                         const functors& f,
                         int64 n,
+                        int64 lines,
                         ints<L...> l,
                         ints<O...> o,
-                        ints<R...>) {
+                        ints<S...> s,
+                        ints<R...> r) {
         // Local copies: what the loop writes must not look as if it could change them.
         const void* const p[] = {in[L]..., nullptr};
         void* const q[] = {to[O]..., nullptr};
-        [[maybe_unused]] regs row;
-        ((row.template at<from_row.at[R]>() = from.template at<from_row.at[R]>()), ...);
-        int64 i = 0;
-        if constexpr (simple()) {  // g++ -O2 vectorises only counts that it knows a multiple of
-            const int64 whole = n & ~int64{15};
-#if defined(__GNUC__) && !defined(__clang__) && !SINTER_NVCC
-#pragma GCC ivdep
-#endif
-            for (i = 0; i < whole; ++i) element(p, q, row, f, i, l, o);
-        }
-        for (; i < n; ++i) element(p, q, row, f, i, l, o);
-    }
-    static const functors& functors_at([[maybe_unused]] const void* f) {
-        if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
-            static constexpr functors none{};
-            return none;
+        [[maybe_unused]] const void* const rows[] = {lane_of<of_row.at[R]>(row)..., nullptr};
+        [[maybe_unused]] regs fixed;
+        ((fixed.template at<scalars.at[S]>() = scalar_of<scalars.at[S]>(row)), ...);
+        if constexpr (sizeof...(R) == 0) {
+            const int64 whole = n * lines & ~(group - 1);  // g++ -O2 wants to see the multiple
+            SINTER_INDEPENDENT
+            for (int64 i = 0; i < whole; ++i) element(p, q, fixed, rows, f, i, 0, l, o, s, r);
         } else {
-            return *static_cast<const functors*>(f);
+            int64 i = 0;
+            for (int64 e = 0; e < lines; ++e)
+                for (int64 c = 0; c < n; c += group, i += group) {
+                    SINTER_INDEPENDENT
+                    for (int64 k = 0; k < group; ++k)
+                        element(p, q, fixed, rows, f, i + k, c + k, l, o, s, r);
+                }
         }
     }
-    static void run(
-        const void* const* in, void* const* to, const void* row, const void* f, int64 n) {
+    static void run(const void* const* in,
+                    void* const* to,
+                    const row_lanes& row,
+                    const void* f,
+                    int64 n,
+                    int64 lines) {
         run_all(in,
                 to,
-                *static_cast<const regs*>(row),
+                row,
                 functors_at(f),
                 n,
+                lines,
                 make_ints<loads.count>{},
                 make_ints<out.count>{},
-                make_ints<from_row.count>{});
+                make_ints<scalars.count>{},
+                make_ints<of_row.count>{});
     }
-    static void compute_row(void* row, const void* f) {
-        P::compute_row(*static_cast<regs*>(row), functors_at(f));
+    template <int... S, int... I, int... O>
+    static void row_all([[maybe_unused]] const row_lanes& row,
+                        const functors& f,
+                        int64 n,
+                        ints<S...>,
+                        ints<I...>,
+                        ints<O...>) {
+        [[maybe_unused]] regs fixed;
+        ((fixed.template at<row_scalars.at[S]>() = scalar_of<row_scalars.at[S]>(row)), ...);
+        [[maybe_unused]] const void* const in[] = {lane_of<row_in.at[I]>(row)..., nullptr};
+        [[maybe_unused]] void* const to[] = {lane_of<row_out.at[O]>(row)..., nullptr};
+        const int64 whole = n & ~(group - 1);
+        SINTER_INDEPENDENT
+        for (int64 i = 0; i < whole; ++i) {
+            regs v;
+            ((v.template at<row_scalars.at[S]>() = fixed.template at<row_scalars.at[S]>()), ...);
+            ((v.template at<row_in.at[I]>() = row_value_at<row_in.at[I]>(in[I], i)), ...);
+            P::compute_row(v, f);
+            ((static_cast<compute_t<code_of<C>.at[row_out.at[O]].type>*>(to[O])[i] =
+                  v.template at<row_out.at[O]>()),
+             ...);
+        }
+    }
+    static void compute_rows(const row_lanes& row, const void* f, int64 n) {
+        row_all(row,
+                functors_at(f),
+                n,
+                make_ints<row_scalars.count>{},
+                make_ints<row_in.count>{},
+                make_ints<row_out.count>{});
     }
 };
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 }  // namespace sinter::cpu

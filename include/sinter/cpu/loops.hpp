@@ -18,17 +18,28 @@ struct table {
     const T& operator[](int i) const { return first[i]; }
 };
 
+/// Compiled loops take their elements in groups of as many: compilers make vector code of a count
+/// that is known to be a multiple, and need no second copy of the body for what is left.
+inline constexpr int64 group = 16;
+/// n, rounded up to whole groups.
+constexpr int64 whole_groups(int64 n) { return (n + group - 1) / group * group; }
+
 /// The largest state of a reduction in bytes.
 inline constexpr int state_bytes = 16;
 
 /// A reduction over values of one type; states lie in raw memory, aligned to state_bytes.
 struct fold_ops {
-    int bytes;                                                     // of one state
-    void (*init)(void* states, int64 n);                           // n states of nothing
-    void (*fold)(void* state, const void* x, int64 n, int64 at);   // state of x[0..n) at at..at+n
-    void (*step)(void* states, const void* x, int64 n, int64 at);  // x[i] into state i
+    int bytes;                            // of one state
+    bool any_order;                       // positions do not matter
+    void (*init)(void* states, int64 n);  // n states of nothing
     void (*merge)(void* states, const void* other, int64 n);
-    void (*result)(const void* state, void* reg);
+    // One state for each of some lines, `line` bytes apart: that of n values side by side, the
+    // first of which is value `at` of its row.
+    void (*along)(void* states, const void* x, int64 line, int64 lines, int64 n, int64 at);
+    // One state for each of n lanes: takes one more value from every line.
+    void (*across)(void* states, const void* x, int64 line, int64 lines, int64 n, int64 at);
+    // The results of n states as values of registers.
+    void (*result)(const void* states, void* lanes, int64 n);
 };
 
 /// An array that a loop reads: its number among the loads, or -1 for the result of the core.
@@ -44,16 +55,24 @@ struct output {
     short store = -1;  // number of the store
     short from = -1;   // input that holds this very value in memory
     short bytes = 0;
-    int reg = 0;  // where the reduction's result goes, in bytes from the start of the registers
+    short reg = -1;  // the register that gets the reduction's result
     const fold_ops* fold = nullptr;
 };
 
 /// A value of the row: the load, scalar or store of this number and its register.
 struct row_value {
     short number;
+    short reg;
     dtype type;
-    int reg;
-    ir::scalar_bits constant;
+    ir::scalar_bits constant{};
+    bool one_for_all = false;  // a store of a scalar or constant: its register has one value
+};
+
+/// The registers of many rows: values of register r stand side by side, one for each row, from
+/// first + r * stride on. Loops read from row `at` on.
+struct row_lanes {
+    std::byte* first;
+    int64 stride, at;
 };
 
 /// One loop: a pass over the row or the evaluation of one operand of the core.
@@ -61,12 +80,17 @@ struct loop {
     table<input> inputs;
     table<output> outputs;
     table<row_value> row_loads;  // read once per row, before the loop
+    table<row_value> row_reads;  // registers that the loop reads
+    // Computes lines * n elements, line by line; element i of each line is one of row at + i. n is
+    // a multiple of `group`.
     void (*run)(const void* const* in,
                 void* const* out,
-                const void* row,
+                const row_lanes& row,
                 const void* functors,
-                int64 n) = nullptr;
-    void (*row)(void* row, const void* functors) = nullptr;  // computes values of the row
+                int64 n,
+                int64 lines) = nullptr;
+    // Computes the values of n rows that become available before the loop.
+    void (*row)(const row_lanes& row, const void* functors, int64 n) = nullptr;
 };
 
 /// Multiplies one panel of each operand: c[rows][columns] (+)= a[k][rows]' * b[k][columns].
@@ -78,14 +102,17 @@ struct product_kernel {
 
 /// Stage C for the host engine.
 struct stage_loops {
-    int loads = 0, stores = 0, passes = 0, registers_bytes = 0;
+    int loads = 0, stores = 0, passes = 0, registers = 0;
+    int flops = 0;             // for each element
     bool elementwise = false;  // one pass and no value of a row: any order of elements will do
-    bool columns = false;      // only values per row are written, and none is read before pass 1
+    bool ordered = false;      // some reduction asks where in the row an element is
     const short* load_bytes = nullptr;
     const short* store_bytes = nullptr;
     table<row_value> scalars, constants, row_stores;
     loop pass[ir::max_passes], side[2];
     const product_kernel* product = nullptr;  // null: no core
+    // The engine, compiled with the threads of this backend or without.
+    void (*run)(const stage_loops&, const ir::bound_stage&) = nullptr;
 };
 
 }  // namespace sinter::cpu

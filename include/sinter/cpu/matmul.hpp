@@ -2,179 +2,180 @@
 // while a block of the product is still in the cache.
 #pragma once
 
-#include "sinter/cpu/runner.hpp"
+#include "sinter/cpu/map.hpp"
+#include "sinter/cpu/panels.hpp"
+#include "sinter/cpu/team.hpp"
 
 namespace sinter::cpu {
 
-/// One operand of the product, packed in panels of `width` rows (or columns): panel by panel, all
-/// values of one summed index side by side.
-class panels {
-public:
-    panels(context& c, const loop& l, int across, int width, int64 most, int64 depth)
-        : context_(c),
-          across_(across),
-          width_(width),
-          bytes_(c.code.product->bytes),
-          along_is_inner_(dense(l, summed) >= dense(l, across)),
-          loop_(l),
-          runner_(c, l, space_at_start()) {
-        memory_ = c.memory.bytes((most + width - 1) / width * width * depth * bytes_);
+/// How a product is cut. The right operand is packed once, a slab of columns at a time; blocks of
+/// rows and columns of the slab are what threads share. Cuts change no result: every element is the
+/// sum of the same terms in the same order.
+struct product_plan {
+    int64 m, n, k;
+    const product_kernel& kernel;
+    int64 depth, slab;                        // summed indices and columns packed at once
+    int64 rows, columns;                      // of a block
+    int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
+
+    product_plan(const stage_loops& code, const ir::bound_stage& b, int threads)
+        : m(b.extent[0]),
+          n(b.extent[1]),
+          k(b.extent[2]),
+          kernel(*code.product),
+          depth(std::min<int64>(k, 256)) {
+        // The slab stays in the outer caches while all rows pass by.
+        const int64 fit = (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
+        slab = std::min(
+            round(n, kernel.columns),
+            std::max<int64>(std::min<int64>(fit, 2048) / kernel.columns, 1) * kernel.columns);
+        row_blocks = cut(m, 120, threads);
+        rows = round((m + row_blocks - 1) / row_blocks, kernel.rows);
+        row_blocks = (m + rows - 1) / rows;
+        if (row_blocks < threads) column_blocks = (threads + row_blocks - 1) / row_blocks;
+        columns = round((slab + column_blocks - 1) / column_blocks, kernel.columns);
+        column_blocks = (slab + columns - 1) / columns;
     }
-    /// Packs rows [from, from + n) of summed indices [k, k + depth).
-    void pack(int64 from, int64 n, int64 k, int64 depth) {
-        depth_ = depth;
-        if (n % width_ != 0) {
-            const int64 panel = width_ * depth * bytes_;
-            std::memset(memory_ + n / width_ * panel, 0, static_cast<std::size_t>(panel));
-        }
-        const int64 lines = along_is_inner_ ? n : depth;
-        space_.extent[0] = space_.length = along_is_inner_ ? depth : n;
-        for (int64 i = 0; i < lines; ++i) {
-            for (const input& x : loop_.inputs) {
-                operand& o = context_.input_of(x);
-                o.offset = along_is_inner_ ? (from + i) * o.stride[across_] + k * o.stride[summed]
-                                           : from * o.stride[across_] + (k + i) * o.stride[summed];
-            }
-            tile t;
-            for (bool more = t.start(space_, tile_length); more;
-                 more = t.next(space_, tile_length)) {
-                runner_.evaluate(t);
-                const std::byte* x = static_cast<const std::byte*>(runner_.value(0));
-                if (along_is_inner_) {
-                    copy_elements(bytes_, at(i, t.begin), width_ * bytes_, x, bytes_, t.count);
-                } else {
-                    for (int64 done = 0; done < t.count;) {
-                        const int64 first = t.begin + done;
-                        const int64 run = std::min(width_ - first % width_, t.count - done);
-                        copy_elements(bytes_, at(first, i), bytes_, x + done * bytes_, bytes_, run);
-                        done += run;
-                    }
-                }
-            }
-        }
-    }
-    const std::byte* panel(int64 index) const { return memory_ + index * width_ * depth_ * bytes_; }
+    int64 work() const { return 2 * m * n * k; }
+    int64 slab_bytes() const { return slab * k * kernel.bytes; }
+    int64 bytes() const { return rows * (depth + columns) * kernel.bytes; }
 
 private:
-    static constexpr int summed = 2;
-    /// How many arrays lie side by side along axis `a`.
-    int dense(const loop& l, int a) const {
-        int n = 0;
-        for (const input& i : l.inputs) {
-            const operand& o = context_.input_of(i);
-            n += o.stride[a] == o.bytes;
-        }
-        return n;
+    static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
+    /// Pieces of about `size`, as many for every thread.
+    static int64 cut(int64 extent, int64 size, int threads) {
+        const int64 pieces = (extent + size - 1) / size;
+        return pieces < threads ? std::max<int64>(extent / 30, 1) : round(pieces, threads);
     }
-    const loop_space& space_at_start() {
-        space_.push(along_is_inner_ ? summed : across_, 1);
-        return space_;
-    }
-    std::byte* at(int64 row, int64 k) const {
-        return memory_ + ((row / width_ * depth_ + k) * width_ + row % width_) * bytes_;
-    }
-
-    context& context_;
-    int across_;
-    int64 width_;
-    int bytes_;
-    int64 depth_ = 0;
-    bool along_is_inner_;
-    const loop& loop_;
-    loop_space space_;
-    runner runner_;
-    std::byte* memory_ = nullptr;
 };
 
-/// The stage's product, block by block.
-class product_run {
+class product_engine {
 public:
-    explicit product_run(context& c)
-        : context_(c),
-          kernel_(*c.code.product),
-          m_(c.bound.extent[0]),
-          n_(c.bound.extent[1]),
-          k_(c.bound.extent[2]),
-          block_m_(block_of(m_, kernel_.rows)),
-          block_n_(block_of(n_, kernel_.columns)),
-          depth_(std::min<int64>(k_, 256)),
-          ld_(block_n_ * kernel_.bytes),
-          left_(c, c.code.side[0], 0, kernel_.rows, block_m_, depth_),
-          right_(c, c.code.side[1], 1, kernel_.columns, block_n_, depth_),
-          result_(c.memory.bytes(block_m_ * ld_)),
-          rows_are_inner_(n_ < 64 && n_ < m_),
-          epilogue_(c, c.code.pass[0], space_at_start()) {}
+    product_engine(const product_plan& p,
+                   const stage_loops& code,
+                   const ir::bound_stage& b,
+                   arena& m)
+        : plan_(p),
+          context_(code, b, m, group, panels::room),
+          left_(context_, code.side[0], 0, p.kernel.rows),
+          right_(context_, code.side[1], 1, p.kernel.columns),
+          result_(m.bytes(p.rows * p.columns * p.kernel.bytes)),
+          packed_(m.bytes(p.rows * p.depth * p.kernel.bytes)),
+          rows_are_inner_(p.n < 64 && p.n < p.m),
+          space_(epilogue_space()),
+          epilogue_(context_, code.pass[0], space_, rows_are::one) {}
 
-    void run() {
-        for (int64 i = 0; i < m_; i += block_m_)
-            for (int64 j = 0; j < n_; j += block_n_) {
-                const int64 rows = std::min(block_m_, m_ - i), columns = std::min(block_n_, n_ - j);
-                multiply(i, rows, j, columns);
-                finish(i, rows, j, columns);
-            }
-        loop_space all;
-        all.push(0, m_);
-        all.push(1, n_);
-        for (int k = 0; k < context_.code.stores; ++k) context_.store[k].offset = 0;
-        context_.leave_row(all, no_axis, 0);
+    /// Packs columns [from, from + n) of the slab that begins at column `slab`.
+    void pack_right(std::byte* to, int64 slab, int64 columns, int64 from, int64 n) {
+        for (int64 k = 0; k < plan_.k; k += plan_.depth) {
+            const int64 depth = std::min(plan_.depth, plan_.k - k);
+            right_.pack(right_at(to, columns, k, depth, from), slab + from, n, k, depth);
+        }
     }
+    /// One block of the slab.
+    void run(const std::byte* right, int64 slab, int64 columns, int64 block) {
+        const int64 i = block / plan_.column_blocks * plan_.rows;
+        const int64 j = block % plan_.column_blocks * plan_.columns;
+        const int64 rows = std::min(plan_.rows, plan_.m - i);
+        const int64 width = std::min(plan_.columns, columns - j);
+        if (width <= 0) return;
+        const product_kernel& kernel = plan_.kernel;
+        const int64 ld = plan_.columns * kernel.bytes;
+        if (plan_.k == 0) std::memset(result_, 0, static_cast<std::size_t>(plan_.rows * ld));
+        for (int64 k = 0; k < plan_.k; k += plan_.depth) {
+            const int64 depth = std::min(plan_.depth, plan_.k - k);
+            left_.pack(packed_, i, rows, k, depth);
+            const int64 left_panel = kernel.rows * depth * kernel.bytes;
+            for (int64 y = 0; y < width; y += kernel.columns) {
+                const std::byte* b =
+                    right_at(const_cast<std::byte*>(right), columns, k, depth, j + y);
+                for (int64 x = 0; x < rows; x += kernel.rows)
+                    kernel.run(packed_ + x / kernel.rows * left_panel,
+                               b,
+                               result_ + x * ld + y * kernel.bytes,
+                               ld,
+                               depth,
+                               k > 0);
+            }
+        }
+        finish(i, rows, slab + j, width, ld);
+    }
+    void leave() { store_uniform(context_, context_.bound.outer_rank); }
+    int64 unit() const { return plan_.kernel.columns; }
 
 private:
-    /// About 512, a multiple of `unit`, and no more than needed.
-    static int64 block_of(int64 extent, int64 unit) {
-        return std::min(512 / unit, (extent + unit - 1) / unit) * unit;
+    /// Panel of column `from` (of the slab) and summed index k.
+    std::byte* right_at(std::byte* first, int64 columns, int64 k, int64 depth, int64 from) const {
+        const int64 unit = plan_.kernel.columns;
+        const int64 padded = (columns + unit - 1) / unit * unit;
+        return first + (padded * k + from * depth) * plan_.kernel.bytes;
     }
-    void multiply(int64 i, int64 rows, int64 j, int64 columns) {
-        if (k_ == 0) std::memset(result_, 0, static_cast<std::size_t>(block_m_ * ld_));
-        for (int64 k = 0; k < k_; k += depth_) {
-            const int64 depth = std::min(depth_, k_ - k);
-            if (j == 0 || k_ > depth_) left_.pack(i, rows, k, depth);
-            if (i == 0 || n_ > block_n_ || k_ > depth_) right_.pack(j, columns, k, depth);
-            for (int64 y = 0; y * kernel_.columns < columns; ++y)
-                for (int64 x = 0; x * kernel_.rows < rows; ++x)
-                    kernel_.run(
-                        left_.panel(x),
-                        right_.panel(y),
-                        result_ + x * kernel_.rows * ld_ + y * kernel_.columns * kernel_.bytes,
-                        ld_,
-                        depth,
-                        k > 0);
-        }
-    }
-    void finish(int64 i, int64 rows, int64 j, int64 columns) {
-        const auto move_to = [&](operand& o, int64 y, int64 x) {
-            o.offset = y * o.stride[0] + x * o.stride[1];
-        };
-        const int64 lines = rows_are_inner_ ? columns : rows;
-        space_.extent[0] = space_.length = rows_are_inner_ ? rows : columns;
-        for (int64 l = 0; l < lines; ++l) {
-            const int64 y = rows_are_inner_ ? 0 : l, x = rows_are_inner_ ? l : 0;
-            for (int k = 0; k < context_.code.loads; ++k) move_to(context_.load[k], i + y, j + x);
-            for (int k = 0; k < context_.code.stores; ++k) move_to(context_.store[k], i + y, j + x);
-            operand& core = context_.load[context_.code.loads];
-            move_to(core, y, x);
-            core.staged = nullptr;  // the block holds new values
-            epilogue_.run();
-        }
-    }
-    const loop_space& space_at_start() {
+    void finish(int64 i, int64 rows, int64 j, int64 columns, int64 ld) {
         operand& core = context_.load[context_.code.loads];
+        core.stride[0] = ld;
         core.data = result_;
-        core.bytes = kernel_.bytes;
-        core.stride[0] = ld_;
-        core.stride[1] = kernel_.bytes;
-        space_.push(rows_are_inner_ ? 0 : 1, 1);
-        return space_;
+        core.offset = -(i * ld + j * plan_.kernel.bytes);
+        const int64 inner = rows_are_inner_ ? rows : columns;
+        const int64 outer = rows_are_inner_ ? columns : rows;
+        const int64 inner_at = rows_are_inner_ ? i : j, outer_at = rows_are_inner_ ? j : i;
+        for (int64 l = 0; l < outer; l += space_.lines.step)
+            for (int64 x = 0; x < inner; x += space_.width.step) {
+                core.staged = nullptr;  // the block holds new values
+                epilogue_.evaluate(range(inner_at + x, std::min(space_.width.step, inner - x)),
+                                   range(outer_at + l, std::min(space_.lines.step, outer - l)));
+            }
     }
-
-    context& context_;
-    const product_kernel& kernel_;
-    int64 m_, n_, k_, block_m_, block_n_, depth_, ld_;
+    block_space epilogue_space() {
+        operand& core = context_.load[context_.code.loads];
+        core.bytes = plan_.kernel.bytes;
+        core.stride[0] = plan_.columns * plan_.kernel.bytes;
+        core.stride[1] = plan_.kernel.bytes;
+        const loop_space rows = one_axis(0, plan_.m), columns = one_axis(1, plan_.n);
+        return rows_are_inner_ ? block_space(rows, 256, columns, 8)
+                               : block_space(columns, 256, rows, 8);
+    }
+    const product_plan& plan_;
+    context context_;
     panels left_, right_;
-    std::byte* result_;
+    std::byte *result_, *packed_;
     bool rows_are_inner_;
-    loop_space space_;
+    block_space space_;
     runner epilogue_;
 };
+
+template <class Team>
+void run_product(const stage_loops& code, const ir::bound_stage& b) {
+    const int threads = Team::size(2 * b.extent[0] * b.extent[1] * b.extent[2] / 4);
+    const product_plan p(code, b, threads);
+    const int64 each = p.bytes() + engine_bytes(code, panels::room, group);
+    const team_memory memory(threads, each), right(1, p.slab_bytes());
+    struct share {
+        worker<product_engine> w;
+        std::byte* right;
+        int64 slab, columns, parts;  // parts: 0 multiplies, else packs
+        void operator()(int64 i) {
+            if (parts == 0) return w.engine.run(right, slab, columns, i);
+            const int64 unit = w.engine.unit(), all = (columns + unit - 1) / unit;
+            const int64 begin = all * i / parts * unit, end = all * (i + 1) / parts * unit;
+            w.engine.pack_right(right, slab, columns, begin, std::min(end, columns) - begin);
+        }
+    };
+    for (int64 j = 0; j < p.n; j += p.slab) {
+        const int64 columns = std::min(p.slab, p.n - j);
+        const auto make = [&](int64 parts) {
+            return [&, parts](int thread) {
+                return share{{p, code, b, memory.part(thread), memory.size()},
+                             right.part(0),
+                             j,
+                             columns,
+                             parts};
+            };
+        };
+        const int64 parts = threads == 1 ? 1 : 4 * threads;
+        Team::template run<share>(threads, parts, make(parts));
+        Team::template run<share>(threads, p.row_blocks * p.column_blocks, make(0));
+    }
+    worker<product_engine>(p, code, b, memory.part(0), memory.size()).engine.leave();
+}
 
 }  // namespace sinter::cpu

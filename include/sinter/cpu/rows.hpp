@@ -1,108 +1,150 @@
-// Stages without a contraction: elementwise stages and rows.
+// Stages with reductions. Rows whose elements lie side by side are walked one by one; where rows
+// are short, or lie side by side themselves, many of them advance together, one in each lane.
 #pragma once
 
-#include "sinter/cpu/runner.hpp"
+#include "sinter/cpu/row_plan.hpp"
+#include "sinter/cpu/row_values.hpp"
+#include "sinter/cpu/tally.hpp"
 
 namespace sinter::cpu {
 
-/// Calls f(operand) for every array that the stage touches.
-template <class F>
-void for_each_operand(context& c, F f) {
-    for (int k = 0; k < c.code.loads; ++k) f(c.load[k]);
-    for (int k = 0; k < c.code.stores; ++k)
-        if (c.store[k].data != nullptr) f(c.store[k]);
-}
-
-/// Axes begin..end-1 as a loop space: without axes of extent 1, and with one axis for all that
-/// every array walks in equal steps. `order` of the axes, if given, replaces their own.
-inline loop_space space_of(context& c, const int* order, int begin, int end) {
-    loop_space s;
-    for (int d = begin; d < end; ++d) {
-        const int a = order != nullptr ? order[d] : d;
-        const int64 e = c.bound.extent[a];
-        if (e == 1) continue;
-        bool joins = s.rank > 0;
-        if (joins) {
-            const int before = s.axis[s.rank - 1];
-            for_each_operand(
-                c, [&](const operand& o) { joins = joins && o.stride[before] == o.stride[a] * e; });
-        }
-        if (joins) {
-            s.axis[s.rank - 1] = a;
-            s.extent[s.rank - 1] *= e;
-            s.length *= e;
-        } else {
-            s.push(a, e);
-        }
-    }
-    if (s.rank == 0) s.push(no_axis, 1);
-    return s;
-}
-
-/// Moves all arrays to the next position of an odometer over some axes; false after the last one.
-class odometer {
+class row_engine {
 public:
-    odometer(context& c, const int* axes, int count) : context_(c), count_(count) {
-        std::copy(axes, axes + count, axis_);
-    }
-    bool next() {
-        for (int d = count_ - 1; d >= 0; --d) {
-            const int a = axis_[d];
-            const bool more = ++position_[d] < context_.bound.extent[a];
-            const int64 by = more ? 1 : 1 - position_[d];
-            if (!more) position_[d] = 0;
-            for_each_operand(context_, [&](operand& o) { o.offset += by * o.stride[a]; });
-            if (more) return true;
+    row_engine(const row_plan& p, const stage_loops& code, const ir::bound_stage& b, arena& m)
+        : plan_(p), context_(code, b, m, p.rows(), p.block.room()) {
+        const rows_are r = p.lanes ? rows_are::elements : rows_are::lines;
+        int64 folds = 0;
+        for (int k = 0; k < code.passes; ++k)
+            for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
+        tally* tallies = m.array<tally>(2 * folds);
+        pass_ = m.array<runner>(code.passes);
+        for (int k = 0; k < code.passes; ++k) {
+            new (pass_ + k) runner(context_, code.pass[k], p.block, r);
+            part_[k] = tallies;
+            for (int f = 0; f < pass_[k].folds(); ++f)
+                new (tallies++) tally(pass_[k].fold(f), m, p.rows());
+            whole_[k] = tallies;
+            for (int f = 0; f < pass_[k].folds(); ++f)
+                new (tallies++) tally(pass_[k].fold(f), m, p.rows());
         }
-        return false;
+    }
+
+    /// All passes over the rows of an outer tile, and their values per row.
+    void run(int64 outer) {
+        begin(outer);
+        for (int k = 0; k < context_.code.passes; ++k) {
+            enter(k);
+            if (plan_.chunks() == 1) {
+                fold(k, 0);
+                results(k, part_[k]);
+            } else {
+                start(k);
+                for (int64 i = 0; i < plan_.chunks(); ++i) {
+                    fold(k, i);
+                    for (int f = 0; f < folds(k); ++f) add(k, f, part(k, f));
+                }
+                results(k, whole_[k]);
+            }
+        }
+        leave();
+    }
+
+    // The same in steps, for rows so long that threads share one.
+    void begin(int64 outer) { outer_ = plan_.outer_tiling().at(plan_.outer(), outer); }
+    /// Goes on with the rows and the registers of another engine.
+    void join(const row_engine& e) {
+        outer_ = e.outer_;
+        std::memcpy(context_.row.first,
+                    e.context_.row.first,
+                    static_cast<std::size_t>(context_.code.registers * context_.row.stride));
+    }
+    /// Reads the values of the rows that pass k needs from memory, then computes the others.
+    void enter(int k) {
+        const loop& l = context_.code.pass[k];
+        for (const row_value& v : l.row_loads) {
+            const operand& o = context_.load[v.number];
+            const loop_space& s = plan_.outer();
+            stream outer;
+            outer.follow(o, s);
+            const std::byte* first =
+                o.data + (o.offset + outer.offset(o, s, plan_.outer_tiling(), outer_));
+            outer.for_each_run(
+                o, s, plan_.outer_tiling(), outer_, [&](int64 from, int64 begin, int64 n) {
+                    const int size = size_of(compute_dtype(v.type));
+                    load_lanes(
+                        v.type, context_.lanes(v.reg) + begin * size, first + from, outer.step, n);
+                });
+        }
+        if (l.row != nullptr)
+            l.row(context_.row, context_.bound.functors, whole_groups(outer_.count));
+    }
+    /// Pass k over one chunk of the rows.
+    void fold(int k, int64 chunk) {
+        runner& r = pass_[k];
+        if (!r.wanted()) return;
+        for (int f = 0; f < r.folds(); ++f) part_[k][f].start(outer_.count);
+        const tiling& by = plan_.row_tiling();
+        const int64 first = chunk * plan_.chunk, end = std::min(first + plan_.chunk, by.count);
+        for (int64 i = first; i < end; ++i) {
+            const tile t = by.at(plan_.row(), i);
+            if (plan_.lanes) {
+                r.evaluate(outer_, t);
+                for (int f = 0; f < r.folds(); ++f)
+                    part_[k][f].across(r.value(f), t.count, t.begin, r.value_bytes(f));
+            } else {
+                r.evaluate(t, outer_);
+                for (int f = 0; f < r.folds(); ++f) part_[k][f].along(r.value(f), t.count, t.begin);
+            }
+        }
+    }
+    int folds(int k) const { return pass_[k].folds(); }
+    /// Copies what part() yields.
+    void copy_part(int k, int f, std::byte* to) {
+        std::memcpy(
+            to, part(k, f), static_cast<std::size_t>(outer_.count * pass_[k].fold(f).bytes));
+    }
+    /// The states of reduction f over the chunk that was folded last.
+    const std::byte* part(int k, int f) { return part_[k][f].finish(); }
+    void start(int k) {
+        for (int f = 0; f < folds(k); ++f) whole_[k][f].start(outer_.count);
+    }
+    void add(int k, int f, const std::byte* states) { whole_[k][f].add(states); }
+    void finish(int k) { results(k, whole_[k]); }
+    /// Writes the values of the rows.
+    void leave() {
+        for (const row_value& v : context_.code.row_stores) {
+            operand& o = context_.store[v.number];
+            if (o.data == nullptr) continue;
+            const bool one = v.one_for_all;
+            const std::byte* values = context_.lanes(v.reg);
+            if (v.type == dtype::bf16) {
+                if (narrow_ == nullptr)
+                    narrow_ = context_.memory.bytes(plan_.rows() * size_of(v.type));
+                narrow_lanes(narrow_, values, one ? 1 : outer_.count);
+                values = narrow_;
+            }
+            store_lanes(o,
+                        values,
+                        one ? 0 : o.bytes,
+                        plan_.outer(),
+                        plan_.outer_tiling(),
+                        outer_,
+                        plan_.row());
+        }
     }
 
 private:
-    context& context_;
-    int axis_[max_rank]{}, count_;
-    int64 position_[max_rank]{};
-};
-
-/// An elementwise stage is one long row whose axes may be walked in any order: that of the first
-/// result.
-inline void run_elementwise(context& c) {
-    const int rank = c.bound.outer_rank + c.bound.row_rank;
-    int order[max_rank];
-    for (int d = 0; d < rank; ++d) order[d] = d;
-    for (int k = 0; k < c.code.stores; ++k) {
-        const operand& o = c.store[k];
-        if (o.data == nullptr) continue;
-        const auto pace = [&o](int a) { return o.stride[a] < 0 ? -o.stride[a] : o.stride[a]; };
-        for (int i = 1; i < rank; ++i)  // stable; std::stable_sort would allocate
-            for (int j = i; j > 0 && pace(order[j - 1]) < pace(order[j]); --j)
-                std::swap(order[j - 1], order[j]);
-        break;
+    void results(int k, tally* of) {
+        const table<output>& outputs = context_.code.pass[k].outputs;
+        for (int f = 0; f < folds(k); ++f)
+            of[f].fold().result(of[f].finish(), context_.lanes(outputs[f].reg), outer_.count);
     }
-    const loop_space s = space_of(c, order, 0, rank);
-    if (s.length == 0) return;
-    c.capacity = std::min(tile_length, s.length);
-    runner(c, c.code.pass[0], s).run();
-    c.leave_row(s, no_axis, 0);
-}
-
-/// Rows one after the other, each in all its passes.
-inline void run_rows(context& c) {
-    const int outer = c.bound.outer_rank, rank = outer + c.bound.row_rank;
-    const loop_space s = space_of(c, nullptr, outer, rank);
-    int axes[max_rank]{};
-    for (int d = 0; d < outer; ++d) axes[d] = d;
-    c.capacity = std::max<int64>(std::min(tile_length, s.length), 1);
-    runner* pass = static_cast<runner*>(
-        static_cast<void*>(c.memory.bytes(c.code.passes * static_cast<int64>(sizeof(runner)))));
-    for (int k = 0; k < c.code.passes; ++k) new (pass + k) runner(c, c.code.pass[k], s);
-    odometer rows(c, axes, outer);
-    do {
-        for (int k = 0; k < c.code.passes; ++k) {
-            c.enter_row(c.code.pass[k], no_axis, 0);
-            pass[k].run();
-        }
-        c.leave_row(s, no_axis, 0);
-    } while (rows.next());
-}
+    const row_plan& plan_;
+    context context_;
+    runner* pass_;
+    tally *part_[ir::max_passes], *whole_[ir::max_passes];
+    tile outer_;
+    std::byte* narrow_ = nullptr;
+};
 
 }  // namespace sinter::cpu

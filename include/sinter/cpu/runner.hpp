@@ -1,211 +1,228 @@
-// Runs one loop of a stage over a loop space, tile by tile.
+// Runs one loop of a stage on blocks. A block has `width` elements of one space side by side, on
+// `lines` positions of another one.
 #pragma once
 
-#include "sinter/cpu/fold.hpp"
-#include "sinter/cpu/walk.hpp"
+#include "sinter/cpu/context.hpp"
+#include "sinter/cpu/line.hpp"
 
 namespace sinter::cpu {
 
-/// What all loops of one call share.
-struct context {
-    const stage_loops& code;
-    const ir::bound_stage& bound;
-    arena memory;
-    operand* load = nullptr;   // the core's result comes last
-    operand* store = nullptr;  // null data: not wanted
-    std::byte* row = nullptr;  // the registers of the row
-    int64 capacity = tile_length;
-
-    context(const stage_loops& c, const ir::bound_stage& b) : code(c), bound(b) {
-        load = bind(b.load, c.load_bytes, c.loads, c.loads + 1);
-        store = bind(b.store, c.store_bytes, c.stores, c.stores);
-        row = memory.bytes(c.registers_bytes);
-        for (const row_value& s : c.scalars) set_register(s, b.scalar[s.number]);
-        for (const row_value& s : c.constants) set_register(s, s.constant);
-    }
-    operand& input_of(const input& i) { return load[i.load < 0 ? code.loads : i.load]; }
-
-    void set_register(const row_value& v, ir::scalar_bits x) {
-        switch (compute_dtype(v.type)) {
-            case dtype::boolean: return set(v.reg, x.as<dtype::boolean>());
-            case dtype::i64: return set(v.reg, x.as<dtype::i64>());
-            case dtype::f64: return set(v.reg, x.as<dtype::f64>());
-            default:
-                return set(v.reg, v.type == dtype::bf16 ? x.as<dtype::bf16>() : x.as<dtype::f32>());
-        }
-    }
-    /// Reads the values of the row that `l` needs from memory, then computes the others.
-    void enter_row(const loop& l, int64 extra_axis, int64 index) {
-        for (const row_value& v : l.row_loads) {
-            const operand& o = load[v.number];
-            const std::byte* at = o.data + (o.offset + index * o.stride[extra_axis]);
-            if (v.type == dtype::bf16) {
-                bfloat16 x;
-                std::memcpy(&x, at, sizeof x);
-                set(v.reg, static_cast<float>(x));
-            } else {
-                std::memcpy(row + v.reg, at, static_cast<std::size_t>(o.bytes));
-            }
-        }
-        if (l.row != nullptr) l.row(row, bound.functors);
-    }
-    /// Writes the values of the row: once where the array does not move along `s`, else to every
-    /// element.
-    void leave_row(const loop_space& s, int64 extra_axis, int64 index) {
-        for (const row_value& v : code.row_stores) {
-            operand& o = store[v.number];
-            if (o.data == nullptr) continue;
-            alignas(8) std::byte x[8];
-            if (v.type == dtype::bf16) {
-                float f = 0;
-                std::memcpy(&f, row + v.reg, sizeof f);
-                const bfloat16 h(f);
-                std::memcpy(x, &h, sizeof h);
-            } else {
-                std::memcpy(x, row + v.reg, static_cast<std::size_t>(o.bytes));
-            }
-            if (stands(o, s)) {
-                std::memcpy(o.data + (o.offset + index * o.stride[extra_axis]),
-                            x,
-                            static_cast<std::size_t>(o.bytes));
-            } else {
-                spread(o, s, x);
-            }
-        }
-    }
-    /// True when `o` does not move along the axes of `s`.
-    static bool stands(const operand& o, const loop_space& s) {
-        for (int d = 0; d < s.rank; ++d)
-            if (s.extent[d] != 1 && o.stride[s.axis[d]] != 0) return false;
-        return true;
-    }
-
-private:
-    operand* bind(const ir::bound_operand* from, const short* bytes, int n, int room) {
-        operand* to = memory.array<operand>(room);
-        for (int k = 0; k < n; ++k) {
-            to[k].data = static_cast<std::byte*>(from[k].data);
-            to[k].bytes = bytes[k];
-            for (int d = 0; d < bound.outer_rank + bound.row_rank; ++d)
-                to[k].stride[d] = from[k].stride[d] * bytes[k];
-        }
-        return to;
-    }
-    template <class T>
-    void set(int reg, T x) {
-        std::memcpy(row + reg, &x, sizeof x);
-    }
-    static void spread(operand& o, const loop_space& s, const std::byte* x) {
-        stream to;
-        to.follow(o, s);
-        tile t;
-        const int64 limit = to.even ? s.length : s.extent[s.rank - 1];
-        for (bool more = t.start(s, limit); more; more = t.next(s, limit))
-            copy_elements(o.bytes, to.first(s, t), to.step, x, 0, t.count);
+/// The two spaces of a block and how they are cut.
+struct block_space {
+    loop_space across, down;  // along a line, from line to line
+    tiling width, lines;
+    block_space() = default;
+    block_space(const loop_space& a, int64 width_limit, const loop_space& d, int64 line_limit)
+        : across(a), down(d), width(a, width_limit), lines(d, line_limit, true) {}
+    /// Elements of the largest block, as it lies in a buffer.
+    int64 room() const {
+        return whole_groups(std::min(width.step * width.inside, across.length)) * lines.step;
     }
 };
 
-/// One loop of the stage over one space.
+/// Values of a block: lines of elements side by side.
+struct block_value {
+    const std::byte* at;
+    int64 line;
+};
+
 class runner {
 public:
-    runner(context& c, const loop& l, const loop_space& s)
-        : context_(c),
-          loop_(l),
-          space_(s),
-          in_(c.memory.array<const void*>(l.inputs.count)),
-          out_(c.memory.array<void*>(l.outputs.count)),
-          input_(c.memory.array<stream>(l.inputs.count)),
-          output_(c.memory.array<stream>(l.outputs.count)),
-          buffer_(c.memory.array<std::byte*>(l.outputs.count)),
-          tile_limit_(c.capacity) {
-        int folds = 0;
+    runner(context& c, const loop& l, const block_space& s, rows_are r)
+        : context_(c), loop_(l), space_(s), rows_(l.row_reads.count > 0 ? r : rows_are::elements) {
+        side* in = c.memory.array<side>(l.inputs.count);
+        side* out = c.memory.array<side>(l.outputs.count);
+        for (int k = 0; k < l.inputs.count; ++k)
+            (new (in + k) side)->follow(c.input_of(l.inputs[k]), l.inputs[k].bytes, s);
         bool stores = false;
-        bool dense = true;
-        for (int k = 0; k < l.inputs.count; ++k) {
-            input_[k].follow(c.input_of(l.inputs[k]), s);
-            dense = dense && input_[k].contiguous();
-        }
-        unstaged_ = dense;
         for (int k = 0; k < l.outputs.count; ++k) {
             const output& o = l.outputs[k];
-            folds += o.to == goes_to::fold;
-            if (o.to == goes_to::store) {
-                output_[k].follow(c.store[o.store], s);
-                const bool there = c.store[o.store].data != nullptr;
-                stores = stores || there;
-                unstaged_ = unstaged_ && there && output_[k].contiguous();
-            } else {
-                wanted_ = true;
-                unstaged_ = false;
+            new (out + k) side;
+            out[k].bytes = o.bytes;
+            if (o.to == goes_to::store && c.store[o.store].data != nullptr) {
+                out[k].follow(c.store[o.store], o.bytes, s);
+                stores = true;
             }
+            wanted_ = wanted_ || o.to != goes_to::store;
+            folds_ += o.to == goes_to::fold;
         }
+        in_ = in;
+        out_ = out;
         wanted_ = wanted_ || stores;
         // Where nothing is written, a value that lies in memory is taken from there.
         for (int k = 0; k < l.outputs.count; ++k)
             needs_run_ = needs_run_ || stores || l.outputs[k].from < 0;
-        if (!needs_run_ && dense) tile_limit_ = 8 * tile_length;
-        tally_ = c.memory.array<tally>(folds);
+        packed_ = needs_run_ && rows_ != rows_are::lines && s.lines.step > 3 &&
+                  std::min(s.width.step * s.width.inside, s.across.length) < 4 * group;
+        from_ = c.memory.array<const void*>(l.inputs.count);
+        to_ = c.memory.array<void*>(l.outputs.count);
+        if (rows_ == rows_are::lines) {
+            one_row_ = {c.memory.bytes(c.code.registers * group * 8), group * 8, 0};
+            for (const row_value& v : c.code.scalars)
+                std::memcpy(one_row_.first + v.reg * one_row_.stride, c.lanes(v.reg), 8);
+        }
     }
 
-    /// The whole space, and the results of the loop's reductions into the registers of the row.
-    void run() {
-        if (!wanted_) return;
-        const table<output>& outputs = loop_.outputs;
-        const int folds = fold_count();
-        for (int k = 0; k < folds; ++k) tally_[k].clear();
-        const int64 limit = unstaged_ ? std::max<int64>(space_.length, 1) : tile_limit_;
-        tile t;
-        for (bool more = t.start(space_, limit); more; more = t.next(space_, limit)) {
-            evaluate(t);
-            for (int k = 0; k < folds; ++k)
-                tally_[k].add(*outputs[k].fold, value(k), t.count, t.begin);
-        }
-        for (int k = 0; k < folds; ++k)
-            tally_[k].finish(*outputs[k].fold, context_.row + outputs[k].reg);
-    }
-    /// One tile: stores are written, the other values can be had from value().
-    void evaluate(const tile& t) {
-        for (int k = 0; k < loop_.inputs.count; ++k)
-            in_[k] = input_[k].stage(space_, t, context_.capacity, context_.memory);
-        if (!needs_run_) return;
-        for (int k = 0; k < loop_.outputs.count; ++k)
-            out_[k] = in_place(k, t) ? output_[k].first(space_, t) : buffer(k);
-        loop_.run(in_, out_, context_.row, context_.bound.functors, t.count);
-        for (int k = 0; k < loop_.outputs.count; ++k)
-            if (writes(k) && out_[k] == buffer_[k]) output_[k].copy(space_, t, buffer_[k], true);
-    }
-    /// Output k of the last tile.
-    const void* value(int k) const { return needs_run_ ? out_[k] : in_[loop_.outputs[k].from]; }
+    bool wanted() const { return wanted_; }
     /// How many of the outputs are reductions; these come first.
-    int fold_count() const {
-        int n = 0;
-        for (const output& o : loop_.outputs) n += o.to == goes_to::fold;
-        return n;
+    int folds() const { return folds_; }
+    const fold_ops& fold(int k) const { return *loop_.outputs[k].fold; }
+
+    /// One block: stores are written, the other values can be had from value().
+    void evaluate(const tile& across, const tile& down) {
+        width_ = across.count;
+        lines_ = down.count;
+        for (int k = 0; k < loop_.inputs.count; ++k) stage(in_[k], across, down);
+        if (!needs_run_) return;
+        bool dense = true;
+        memory_ = false;
+        for (int k = 0; k < loop_.inputs.count; ++k) {
+            dense = dense && flat(in_[k]);
+            memory_ = memory_ || in_[k].in_memory;
+        }
+        for (int k = 0; k < loop_.outputs.count; ++k) {
+            side& o = out_[k];
+            const bool direct = o.of != nullptr && o.direct(space_) && !packed_;
+            o.at = direct ? o.first(space_, across, down) : buffer(o);
+            o.line = direct ? o.down.step : padded() * o.bytes;
+            o.in_memory = direct;
+            memory_ = memory_ || direct;
+            dense = dense && flat(o);
+        }
+        if (dense && rows_ != rows_are::lines)
+            call(0, lines_ == 1 ? width_ : padded(), lines_);
+        else
+            for (int64 l = 0; l < lines_; ++l) call(l, width_, 1);
+        for (int k = 0; k < loop_.outputs.count; ++k)
+            if (out_[k].of != nullptr && !out_[k].in_memory) copy_back(out_[k], across, down);
+    }
+    int value_bytes(int k) const { return loop_.outputs[k].bytes; }
+    /// Output k of the last block.
+    block_value value(int k) const {
+        const side& s = needs_run_ ? out_[k] : in_[loop_.outputs[k].from];
+        return {s.at, s.line};
     }
 
 private:
-    bool writes(int k) const {
-        return loop_.outputs[k].to == goes_to::store && output_[k].of->data != nullptr;
+    /// An operand as the blocks of this loop see it.
+    struct side {
+        operand* of = nullptr;
+        int bytes = 0;
+        bool in_memory = false;
+        stream across, down;
+        std::byte* at = nullptr;      // of the current block
+        std::byte* buffer = nullptr;  // of an output
+        int64 line = 0;
+
+        void follow(operand& o, int size, const block_space& s) {
+            of = &o;
+            bytes = size;
+            across.follow(o, s.across);
+            down.follow(o, s.down);
+        }
+        /// True when the elements of every line lie side by side in memory.
+        bool direct(const block_space& s) const {
+            return across.step == bytes && across.steady(s.width);
+        }
+        std::byte* first(const block_space& s, const tile& a, const tile& d) const {
+            return of->data + (of->offset + across.offset(*of, s.across, s.width, a) +
+                               down.offset(*of, s.down, s.lines, d));
+        }
+    };
+
+    int64 padded() const { return whole_groups(width_); }
+    /// True when one call can take all lines.
+    bool flat(const side& s) const {
+        return lines_ == 1 ||
+               (s.line == padded() * s.bytes && (width_ % group == 0 || !s.in_memory));
     }
-    bool in_place(int k, const tile& t) const {
-        return writes(k) && output_[k].steady(t) && output_[k].step == output_[k].of->bytes;
+    std::byte* buffer(side& s) {
+        if (s.buffer == nullptr) s.buffer = context_.memory.bytes(context_.capacity * s.bytes);
+        return s.buffer;
     }
-    std::byte* buffer(int k) {
-        if (buffer_[k] == nullptr)
-            buffer_[k] = context_.memory.bytes(context_.capacity * loop_.outputs[k].bytes);
-        return buffer_[k];
+    /// Makes the elements of a block lie side by side: in memory, else in the operand's buffer.
+    void stage(side& s, const tile& across, const tile& down) {
+        operand& o = *s.of;
+        std::byte* at = s.first(space_, across, down);
+        s.in_memory = s.direct(space_) && !packed_;
+        if (s.in_memory) {
+            s.at = at;
+            s.line = s.down.step;
+            return;
+        }
+        if (o.buffer == nullptr) o.buffer = context_.memory.bytes(context_.capacity * o.bytes);
+        s.at = o.buffer;
+        s.line = padded() * s.bytes;
+        // What is broadcast is spread once, and what fits a buffer is gathered in one pass alone.
+        if (o.staged == at && o.staged_width == width_ && o.staged_lines >= lines_) return;
+        s.across.for_each_run(
+            o, space_.across, space_.width, across, [&](int64 from, int64 begin, int64 n) {
+                copy_block(s.bytes,
+                           {o.buffer + begin * s.bytes, s.bytes, s.line},
+                           {at + from, s.across.step, s.down.step},
+                           n,
+                           lines_);
+            });
+        // Elements that fill up a group are computed too: let them be some that exist.
+        const int64 last = width_ - 1, spare = padded() - width_;
+        for (int64 l = 0; spare > 0 && l < lines_; ++l) {
+            std::byte* line = o.buffer + l * s.line;
+            copy_elements(
+                s.bytes, line + width_ * s.bytes, s.bytes, line + last * s.bytes, 0, spare);
+        }
+        o.staged = at;
+        o.staged_width = width_;
+        o.staged_lines = lines_;
+    }
+    void copy_back(const side& s, const tile& across, const tile& down) {
+        std::byte* at = s.first(space_, across, down);
+        s.across.for_each_run(
+            *s.of, space_.across, space_.width, across, [&](int64 to, int64 begin, int64 n) {
+                copy_block(s.bytes,
+                           {at + to, s.across.step, s.down.step},
+                           {s.at + begin * s.bytes, s.bytes, s.line},
+                           n,
+                           lines_);
+            });
+    }
+    /// The registers for line `l`.
+    row_lanes rows(int64 l) {
+        if (rows_ != rows_are::lines) return context_.row;
+        for (const row_value& v : loop_.row_reads) {
+            const int size = size_of(compute_dtype(v.type));
+            copy_elements(size,
+                          one_row_.first + v.reg * one_row_.stride,
+                          size,
+                          context_.lanes(v.reg) + l * size,
+                          0,
+                          group);
+        }
+        return one_row_;
+    }
+    /// `n` elements of each of `lines` lines from line `l` on; several lines are whole groups.
+    void call(int64 l, int64 n, int64 lines) {
+        for (int k = 0; k < loop_.inputs.count; ++k) from_[k] = in_[k].at + l * in_[k].line;
+        for (int k = 0; k < loop_.outputs.count; ++k) to_[k] = out_[k].at + l * out_[k].line;
+        line_call c{loop_, from_, to_, rows(l), rows_, context_.bound.functors};
+        if (n % group == 0 || !memory_) return c.run(whole_groups(n), lines);
+        if (spare_ == nullptr) spare_ = context_.memory.bytes(c.spare());
+        c.run_odd(
+            n, spare_, [this](bool input, int k) { return (input ? in_ : out_)[k].in_memory; });
     }
 
     context& context_;
     const loop& loop_;
-    const loop_space& space_;
-    const void** in_;
-    void** out_;
-    stream *input_, *output_;
-    std::byte** buffer_;
-    int64 tile_limit_;  // without buffers a tile may be longer
-    tally* tally_ = nullptr;
-    bool unstaged_ = false, wanted_ = false, needs_run_ = false;
+    const block_space& space_;
+    rows_are rows_;
+    side *in_ = nullptr, *out_ = nullptr;
+    const void** from_ = nullptr;
+    void** to_ = nullptr;
+    std::byte* spare_ = nullptr;  // a group of every operand
+    int64 width_ = 0, lines_ = 0;
+    int folds_ = 0;
+    row_lanes one_row_{};
+    bool wanted_ = false, needs_run_ = false, packed_ = false;
+    bool memory_ = false;  // some operand of the block is used where it lies
 };
 
 }  // namespace sinter::cpu

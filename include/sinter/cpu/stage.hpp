@@ -1,6 +1,7 @@
 // The tables of a stage.
 #pragma once
 
+#include "sinter/cpu/engine.hpp"
 #include "sinter/cpu/inner.hpp"
 
 namespace sinter::cpu {
@@ -42,7 +43,7 @@ struct loop_table {
         if constexpr (o.to == goes_to::fold) {
             constexpr ir::instr f = code_of<C>.at[o.number];
             r.fold = &fold_ops_of<ir::reduction_op<f.op>, x.type, f.type>;
-            r.reg = register_offset<C>(o.number);
+            r.reg = code_of<C>.reg(o.number);
         }
         // A loaded value needs no loop of its own if memory holds what is delivered, to the bit.
         const bool rounded = o.to == goes_to::operand && L::core_type == dtype::bf16;
@@ -67,27 +68,23 @@ struct loop_table {
         for (int k = 0; k < L::row_values.count; ++k) {
             const int j = L::row_values.at[k];
             if (code_of<C>.at[j].h == ir::how::load)
-                r[n++] = {static_cast<short>(all.find(j)),
-                          code_of<C>.at[j].type,
-                          register_offset<C>(j),
-                          {}};
+                r[n++] = {
+                    static_cast<short>(all.find(j)), code_of<C>.reg(j), code_of<C>.at[j].type, {}};
         }
         return r;
     }
-    /// Where register J lies.
-    template <class D>
-    static constexpr int register_offset(int j) {
-        using regs = ir::registers<D>;
-        switch (compute_dtype(code_of<D>.at[j].type)) {
-            case dtype::f32: return static_cast<int>(__builtin_offsetof(regs, f)) + 4 * j;
-            case dtype::f64: return static_cast<int>(__builtin_offsetof(regs, d)) + 8 * j;
-            case dtype::i64: return static_cast<int>(__builtin_offsetof(regs, i)) + 8 * j;
-            default: return static_cast<int>(__builtin_offsetof(regs, b)) + j;
+    static constexpr auto make_row_reads() {
+        array<row_value, L::of_row.count> r{};
+        for (int k = 0; k < L::of_row.count; ++k) {
+            const int j = L::of_row.at[k];
+            r[static_cast<std::size_t>(k)] = {-1, code_of<C>.reg(j), code_of<C>.at[j].type, {}};
         }
+        return r;
     }
     static constexpr auto inputs = make_inputs();
     static constexpr auto outputs = make_outputs(make_ints<L::out.count>{});
     static constexpr auto row_loads = make_row_loads();
+    static constexpr auto row_reads = make_row_reads();
     static constexpr bool used = L::out.count > 0;
 
     static constexpr loop make() {
@@ -95,8 +92,9 @@ struct loop_table {
         l.inputs = {inputs.data(), L::loads.count};
         l.outputs = {outputs.data(), L::out.count};
         l.row_loads = {row_loads.data(), row_load_count()};
+        l.row_reads = {row_reads.data(), L::of_row.count};
         if constexpr (used) l.run = L::run;
-        if constexpr (L::row_values.count > row_load_count()) l.row = L::compute_row;
+        if constexpr (L::row_out.count > 0) l.row = L::compute_rows;
         return l;
     }
 };
@@ -109,7 +107,6 @@ struct stage_table {
     static constexpr int core = C::head().core, passes = C::head().passes;
     static constexpr auto scalar_list = ir::scalars_of<C>();
     static constexpr auto load_list = ir::loads_of<C>();
-    static constexpr int offset(int j) { return loop_table<C, 0>::template register_offset<C>(j); }
     static constexpr auto make_load_bytes() {
         array<short, load_list.count> r{};
         for (int k = 0; k < load_list.count; ++k)
@@ -129,7 +126,7 @@ struct stage_table {
         for (int k = 0; k < scalar_list.count; ++k) {
             const int j = scalar_list.at[k];
             r[static_cast<std::size_t>(k)] = {
-                static_cast<short>(k), code_of<C>.at[j].type, offset(j), {}};
+                static_cast<short>(k), code_of<C>.reg(j), code_of<C>.at[j].type, {}};
         }
         return r;
     }
@@ -150,9 +147,11 @@ struct stage_table {
             const bool constant = code_of<C>.at[j].h == ir::how::constant;
             if (Constants ? !constant : !code_of<C>.uniform(j)) continue;
             r[n++] = {static_cast<short>(k),
+                      code_of<C>.reg(j),
                       code_of<C>.at[j].type,
-                      offset(j),
-                      ir::scalar_bits{constant ? C::at(j).value : 0}};
+                      ir::scalar_bits{constant ? C::at(j).value : 0},
+                      !code_of<C>.at[j].row_constant || code_of<C>.at[j].h == ir::how::scalar ||
+                          constant};
         }
         return r;
     }
@@ -189,7 +188,7 @@ struct stage_table {
         s.loads = load_list.count;
         s.stores = C::stores;
         s.passes = passes;
-        s.registers_bytes = static_cast<int>(sizeof(ir::registers<C>));
+        s.registers = code_of<C>.reg(C::size);
         s.elementwise = passes == 1 && core < 0 && !has_row_values();
         s.load_bytes = load_bytes.data();
         s.store_bytes = store_bytes.data();
@@ -197,8 +196,14 @@ struct stage_table {
         s.constants = {constants.data(), row_store_count(true)};
         s.row_stores = {row_stores.data(), row_store_count(false)};
         make_passes(s, make_ints<ir::max_passes>{});
-        s.columns = passes == 2 && core < 0 && row_store_count(false) == C::stores &&
-                    s.pass[0].row_loads.count == 0 && s.pass[0].row == nullptr;
+        for (const ir::instr& x : code_of<C>.at)
+            for (int w = 0; w < passes; ++w)
+                if ((x.loops >> w & 1) != 0 && x.h == ir::how::compute)
+                    s.flops += ir::info_of(x.op).flops;
+        for (int j = 0; j < C::size; ++j)
+            if (code_of<C>.at[j].h == ir::how::reduce)
+                s.ordered = s.ordered || ir::reduction_info_of(code_of<C>.at[j].op).result ==
+                                             ir::reduces_to::position;
         if constexpr (core >= 0) {
             s.side[0] = make_loop<ir::side_a>();
             s.side[1] = make_loop<ir::side_b>();
@@ -206,13 +211,16 @@ struct stage_table {
         }
         return s;
     }
-    static constexpr stage_loops loops = make();
 };
 
 /// The loops of stage C. Compilers that see one program differently name different backends.
 template <class C, class Backend>
 const stage_loops& loops_for() {
-    static constexpr stage_loops loops = stage_table<C>::loops;
+    static constexpr stage_loops loops = [] {
+        stage_loops s = stage_table<C>::make();
+        s.run = &run_stage<team_of<Backend>>;
+        return s;
+    }();
     return loops;
 }
 

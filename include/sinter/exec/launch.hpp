@@ -13,7 +13,8 @@ constexpr launcher launcher_of() {
 #if SINTER_EMULATOR
     if constexpr (same_v<B, emulator_backend>) return &run_on_emulator<C>;
 #elif SINTER_NVCC
-    if constexpr (same_v<B, cuda_backend>) return &run_on_cuda<C>;
+    if constexpr (same_v<B, cuda_backend> || same_v<B, threaded<cuda_backend>>)
+        return &run_on_cuda<C>;
 #endif
     return nullptr;
 }

@@ -1,0 +1,135 @@
+// Copies between blocks of memory in any order of elements. Every stride pattern ends here, so that
+// the compiled loops only ever see elements side by side.
+#pragma once
+
+#include <cstring>
+
+#include "sinter/core/types.hpp"
+
+namespace sinter::cpu {
+
+/// Copies n elements of S bytes, steps in bytes.
+template <int S>
+void copy_line(std::byte* to, int64 to_step, const std::byte* from, int64 from_step, int64 n) {
+    if (to_step == S && from_step == 0) {
+        std::byte x[S];
+        std::memcpy(x, from, S);
+        for (int64 i = 0; i < n; ++i) std::memcpy(to + i * S, x, S);
+    } else if (to_step == S) {
+        for (int64 i = 0; i < n; ++i) std::memcpy(to + i * S, from + i * from_step, S);
+    } else {
+        for (int64 i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, S);
+    }
+}
+
+/// A square of elements that is transposed in registers: 16 bytes wide.
+template <int S>
+struct square {
+    static constexpr int64 side = 1;
+    static void transpose(std::byte* to, int64, const std::byte* from, int64) {
+        std::memcpy(to, from, S);
+    }
+};
+// nvcc's reader of C++ knows no shuffles.
+#if !SINTER_NVCC
+template <>
+struct square<4> {
+    static constexpr int64 side = 4;
+    typedef uint32 vector __attribute__((vector_size(16)));
+    static SINTER_INLINE vector load(const std::byte* p) {
+        vector v;
+        std::memcpy(&v, p, sizeof v);
+        return v;
+    }
+    static void transpose(std::byte* to, int64 to_line, const std::byte* from, int64 from_line) {
+        const vector a = load(from), b = load(from + from_line), c = load(from + 2 * from_line),
+                     d = load(from + 3 * from_line);
+        const vector ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        const vector cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+        const vector ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        const vector cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        const vector r[] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                            __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                            __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5),
+                            __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
+        std::memcpy(to, &r[0], 16);
+        std::memcpy(to + to_line, &r[1], 16);
+        std::memcpy(to + 2 * to_line, &r[2], 16);
+        std::memcpy(to + 3 * to_line, &r[3], 16);
+    }
+};
+template <>
+struct square<8> {
+    static constexpr int64 side = 2;
+    typedef uint64 vector __attribute__((vector_size(16)));
+    static void transpose(std::byte* to, int64 to_line, const std::byte* from, int64 from_line) {
+        vector a, b;
+        std::memcpy(&a, from, 16);
+        std::memcpy(&b, from + from_line, 16);
+        const vector x = __builtin_shufflevector(a, b, 0, 2);
+        const vector y = __builtin_shufflevector(a, b, 1, 3);
+        std::memcpy(to, &x, 16);
+        std::memcpy(to + to_line, &y, 16);
+    }
+};
+#endif
+
+/// A block of n lines of `width` elements in memory: steps in bytes between elements and lines.
+struct block_place {
+    std::byte* at;
+    int64 step, line;
+};
+
+/// Copies a block whose elements lie side by side in `to`, and whose lines in `from`: squares, the
+/// last of them shifted back to end where the block ends.
+template <int S>
+void transpose_block(const block_place& to, const block_place& from, int64 width, int64 lines) {
+    constexpr int64 side = square<S>::side;
+    if (width < side || lines < side) {
+        for (int64 l = 0; l < lines; ++l)
+            copy_line<S>(to.at + l * to.line, S, from.at + l * S, from.step, width);
+        return;
+    }
+    for (int64 i = 0; i < width; i += side) {
+        const int64 x = i < width - side ? i : width - side;
+        for (int64 l = 0; l < lines; l += side) {
+            const int64 y = l < lines - side ? l : lines - side;
+            square<S>::transpose(
+                to.at + y * to.line + x * S, to.line, from.at + x * from.step + y * S, from.step);
+        }
+    }
+}
+
+template <int S>
+void copy_block_of(const block_place& to, const block_place& from, int64 width, int64 lines) {
+    if (to.step == S && from.step == S) {
+        for (int64 l = 0; l < lines; ++l)
+            std::memcpy(
+                to.at + l * to.line, from.at + l * from.line, static_cast<std::size_t>(width * S));
+    } else if (to.step == S && from.line == S && lines > 1) {
+        transpose_block<S>(to, from, width, lines);
+    } else if (to.line == S && from.step == S && lines > 1) {
+        transpose_block<S>(
+            {to.at, to.line, to.step}, {from.at, from.line, from.step}, lines, width);
+    } else {
+        for (int64 l = 0; l < lines; ++l)
+            copy_line<S>(to.at + l * to.line, to.step, from.at + l * from.line, from.step, width);
+    }
+}
+/// Copies a block of elements of `bytes` bytes.
+inline void copy_block(
+    int bytes, const block_place& to, const block_place& from, int64 width, int64 lines) {
+    switch (bytes) {
+        case 1: return copy_block_of<1>(to, from, width, lines);
+        case 2: return copy_block_of<2>(to, from, width, lines);
+        case 4: return copy_block_of<4>(to, from, width, lines);
+        default: return copy_block_of<8>(to, from, width, lines);
+    }
+}
+/// Copies n elements that lie `from_step` bytes apart.
+inline void copy_elements(
+    int bytes, std::byte* to, int64 to_step, const std::byte* from, int64 from_step, int64 n) {
+    copy_block(bytes, {to, to_step, 0}, {const_cast<std::byte*>(from), from_step, 0}, n, 1);
+}
+
+}  // namespace sinter::cpu

@@ -1,0 +1,200 @@
+// The host engine: runs a bound stage on the processor. The twin of the kernels.
+#pragma once
+
+#include "sinter/cpu/map.hpp"
+#include "sinter/cpu/matmul.hpp"
+#include "sinter/cpu/rows.hpp"
+#include "sinter/cpu/team.hpp"
+
+namespace sinter::cpu {
+
+/// Bytes on the stack for what runs in one thread.
+inline constexpr int64 stack_bytes = 6144;
+
+/// Arrays of equal order without gaps, as most are: true when that was the whole stage.
+inline bool run_plain(const stage_loops& code, const ir::bound_stage& b) {
+    constexpr int most = 8, registers = 16;
+    const int rank = b.outer_rank + b.row_rank;
+    if (rank > 1 || code.loads > most || code.stores > most || code.registers > registers ||
+        code.row_stores.count > 0)
+        return false;
+    const int64 n = rank == 0 ? 1 : b.extent[0];
+    const void* in[most];
+    void* out[most];
+    const loop& l = code.pass[0];
+    for (int k = 0; k < l.inputs.count; ++k) {
+        const ir::bound_operand& o = b.load[l.inputs[k].load];
+        if (o.stride[0] != 1 && n > 1) return false;
+        in[k] = o.data;
+    }
+    for (int k = 0; k < l.outputs.count; ++k) {
+        const ir::bound_operand& o = b.store[l.outputs[k].store];
+        if (o.data == nullptr || (o.stride[0] != 1 && n > 1)) return false;
+        out[k] = o.data;
+    }
+    std::byte scalars[registers * 8];
+    const row_lanes row{scalars, 8, 0};
+    for (const row_value& s : code.scalars) set_register(row, s, b.scalar[s.number]);
+    line_call c{l, in, out, row, rows_are::one, b.functors};
+    if (n % group == 0) {
+        c.run(n, 1);
+    } else {
+        alignas(arena::line) std::byte spare[2 * most * (line_call::spare_bytes + 8)];
+        c.run_odd(n, spare, [](bool, int) { return true; });
+    }
+    return true;
+}
+
+template <class Team>
+void run_map(const stage_loops& code, const ir::bound_stage& b) {
+    const map_plan p(code, b);
+    using engine = worker<map_engine>;
+    const int threads = p.blocks() < 2 ? 1 : Team::size(work_of(code, p.elements()));
+    if (threads < 2) {
+        alignas(arena::line) std::byte small[stack_bytes];
+        engine w(p, code, b, small, stack_bytes);
+        w.engine.run(0, p.blocks());
+        return w.engine.leave();
+    }
+    // Several parts for each thread, so that one that is held up does not hold up all.
+    const int64 parts = std::min<int64>(p.blocks(), 8 * threads);
+    const team_memory memory(threads, engine_bytes(code, p.block.room(), group));
+    struct share {
+        engine w;
+        int64 parts, blocks;
+        void operator()(int64 i) { w.engine.run(blocks * i / parts, blocks * (i + 1) / parts); }
+    };
+    Team::template run<share>(threads, parts, [&](int thread) {
+        return share{{p, code, b, memory.part(thread), memory.size()}, parts, p.blocks()};
+    });
+    engine(p, code, b, memory.part(0), memory.size()).engine.leave();
+}
+
+/// Few rows, so long that all threads work on each of them.
+template <class Team>
+void run_long_rows(const row_plan& p,
+                   const stage_loops& code,
+                   const ir::bound_stage& b,
+                   int threads) {
+    const team_memory memory(threads + 1, engine_bytes(code, p.block.room(), p.rows()));
+    const int64 rows = whole_groups(p.rows());
+    int most = 0;
+    for (const loop& l : code.pass) most = std::max(most, l.outputs.count);
+    const int64 each = rows * state_bytes, chunks = p.chunks();
+    const team_memory states(1, each * most * chunks);
+    worker<row_engine> lead(p, code, b, memory.part(0), memory.size());
+    struct share {
+        worker<row_engine> w;
+        int pass;
+        std::byte* states;
+        int64 each;
+        share(const row_plan& plan,
+              const stage_loops& loops,
+              const ir::bound_stage& bound,
+              std::byte* first,
+              int64 size,
+              const row_engine& lead,
+              int k,
+              std::byte* to,
+              int64 step)
+            : w(plan, loops, bound, first, size), pass(k), states(to), each(step) {
+            w.engine.join(lead);
+        }
+        void operator()(int64 chunk) {
+            w.engine.fold(pass, chunk);
+            const int folds = w.engine.folds(pass);
+            for (int f = 0; f < folds; ++f)
+                w.engine.copy_part(pass, f, states + (chunk * folds + f) * each);
+        }
+    };
+    for (int64 i = 0; i < p.outer_tiling().count; ++i) {
+        lead.engine.begin(i);
+        for (int k = 0; k < code.passes; ++k) {
+            lead.engine.enter(k);
+            Team::template run<share>(threads, chunks, [&](int thread) {
+                return share(p,
+                             code,
+                             b,
+                             memory.part(thread + 1),
+                             memory.size(),
+                             lead.engine,
+                             k,
+                             states.part(0),
+                             each);
+            });
+            lead.engine.start(k);
+            const int folds = lead.engine.folds(k);
+            for (int64 chunk = 0; chunk < chunks; ++chunk)
+                for (int f = 0; f < folds; ++f)
+                    lead.engine.add(k, f, states.part(0) + (chunk * folds + f) * each);
+            lead.engine.finish(k);
+        }
+        lead.engine.leave();
+    }
+}
+
+template <class Team>
+void run_rows(const stage_loops& code, const ir::bound_stage& b) {
+    const row_plan p(code, b);
+    using engine = worker<row_engine>;
+    const int64 tiles = p.outer_tiling().count;
+    const int threads =
+        Team::size(work_of(code, p.outer().length * std::max<int64>(p.row().length, 1)));
+    if (threads > 1 && tiles < 2 * threads && p.chunks() > 1)
+        return run_long_rows<Team>(p, code, b, threads);
+    if (threads < 2 || tiles < 2) {
+        alignas(arena::line) std::byte small[stack_bytes];
+        engine w(p, code, b, small, stack_bytes);
+        for (int64 i = 0; i < tiles; ++i) w.engine.run(i);
+        return;
+    }
+    const int64 parts = std::min<int64>(tiles, 8 * threads);
+    const team_memory memory(threads, engine_bytes(code, p.block.room(), p.rows()));
+    struct share {
+        engine w;
+        int64 parts, tiles;
+        void operator()(int64 i) {
+            for (int64 t = tiles * i / parts; t < tiles * (i + 1) / parts; ++t) w.engine.run(t);
+        }
+    };
+    Team::template run<share>(threads, parts, [&](int thread) {
+        return share{{p, code, b, memory.part(thread), memory.size()}, parts, tiles};
+    });
+}
+
+/// Runs stage `b` with the loops of its code.
+template <class Team>
+void run_stage(const stage_loops& code, const ir::bound_stage& b) {
+    for (int d = 0; d < b.outer_rank; ++d)
+        if (b.extent[d] == 0) return;
+    if (code.product != nullptr) return run_product<Team>(code, b);
+    bool map = code.passes == 1;
+    for (int d = b.outer_rank; map && d < b.outer_rank + b.row_rank; ++d)
+        if (b.extent[d] == 0) return;
+    for (const row_value& v : code.pass[0].row_loads)
+        map = map && !moves(b, b.load[v.number], 0, b.outer_rank);
+    if (!map) return run_rows<Team>(code, b);
+    if (code.elementwise && work_of(code, 1) * b.rows * b.row_length < 2 * thread_work &&
+        run_plain(code, b))
+        return;
+    run_map<Team>(code, b);
+}
+
+/// The threads of a backend's files.
+template <class Backend>
+constexpr bool has_threads() {
+    if constexpr (requires { Backend::threads; }) {
+        return Backend::threads;
+    } else {
+        return false;
+    }
+}
+#if SINTER_OPENMP
+template <class Backend>
+using team_of = select_t<has_threads<Backend>(), openmp_threads, single_thread>;
+#else
+template <class Backend>
+using team_of = single_thread;
+#endif
+
+}  // namespace sinter::cpu

@@ -1,0 +1,97 @@
+// How a stage with reductions is walked: which axes become lines and how large the blocks are.
+#pragma once
+
+#include "sinter/cpu/space.hpp"
+
+namespace sinter::cpu {
+
+/// Elements of a block that is copied or computed: a few such blocks fit the nearest cache.
+inline constexpr int64 block_elements = 2048;
+/// Rows shorter than this advance together: a call for each of them would cost more than turning
+/// them round.
+inline constexpr int64 short_row = 48;
+/// What threads share is cut into parts of about as many elements, whatever the number of threads.
+inline constexpr int64 part_elements = int64{1} << 16;
+
+struct row_plan {
+    block_space block;
+    bool lanes = false;  // rows are the elements of a line, else lines
+    int64 chunk = 1;     // row tiles that are folded as one, whoever does it
+
+    const loop_space& outer() const { return lanes ? block.across : block.down; }
+    const loop_space& row() const { return lanes ? block.down : block.across; }
+    const tiling& outer_tiling() const { return lanes ? block.width : block.lines; }
+    const tiling& row_tiling() const { return lanes ? block.lines : block.width; }
+    /// Rows of an outer tile at most.
+    int64 rows() const {
+        return std::min(outer_tiling().step * outer_tiling().inside, outer().length);
+    }
+    int64 chunks() const { return (row_tiling().count + chunk - 1) / chunk; }
+
+    row_plan(const stage_loops& code, const ir::bound_stage& b) {
+        const loops_view v(code, b);
+        const loop_space& o = v.outer;
+        const int64 n = v.row.length;
+        const bool short_rows =
+            n < (v.pure && v.direct ? short_row / 2 : short_row) && o.length > 3;
+        const bool columns = v.along_outer > v.along_row && o.extent[o.rank - 1] >= group / 2;
+        lanes = o.length > 1 && (short_rows || columns);
+        // Where some array has to be turned round, blocks are as square as they can be.
+        const bool turned = lanes ? v.along_row > 0 : v.along_outer > 0;
+        if (lanes) {
+            int64 width = block_elements;
+            if (turned || n <= block_elements / group)
+                width = block_elements / std::max<int64>(n, 1);
+            else if (!v.pure)  // all passes find the rows in the second cache
+                width = (int64{1} << 16) / n;
+            width = std::clamp(width / group * group, 2 * group, block_elements);
+            width = std::min(width, whole_groups(o.length));
+            block = block_space(o, width, v.row, std::max<int64>(block_elements / width, 1));
+        } else {
+            const bool free = v.pure && v.direct && !turned;  // no buffers
+            const int64 line = turned ? 8 * group : free ? 2 * block_elements : 32 * group;
+            int64 rows = (free ? 8 : 1) * block_elements / std::clamp<int64>(n, 1, line);
+            if (n > line && !v.pure && !turned) rows = 1;
+            block = block_space(v.row, line, o, std::max<int64>(rows, 1));
+        }
+        const int64 elements = row_tiling().step * row_tiling().inside * rows();
+        chunk = std::max<int64>(part_elements / std::max<int64>(elements, 1), 1);
+    }
+
+private:
+    /// What the plan depends on.
+    struct loops_view {
+        loop_space outer, row;
+        int along_row = 0, along_outer = 0;  // arrays of elements that lie along the axis
+        bool pure = true;                    // only values per row are written
+        bool direct = true;                  // no array of elements has to be copied
+
+        loops_view(const stage_loops& code, const ir::bound_stage& b) {
+            const int outer_rank = b.outer_rank, rank = outer_rank + b.row_rank;
+            for (int k = 0; k < code.passes; ++k)
+                for (const output& x : code.pass[k].outputs) pure = pure && x.to == goes_to::fold;
+            int order[max_rank];
+            for (int d = 0; d < rank; ++d) order[d] = d;
+            const ir::bound_operand* lead = nullptr;
+            for (int k = 0; k < code.loads && lead == nullptr; ++k)
+                if (moves(b, b.load[k], outer_rank, rank)) lead = b.load + k;
+            if (lead != nullptr) {
+                if (pure) sort_axes(order, order + outer_rank, *lead);
+                if (!code.ordered) sort_axes(order + outer_rank, order + rank, *lead);
+            }
+            outer = space_of(code, b, order, 0, outer_rank);
+            row = space_of(code, b, order, outer_rank, rank);
+            const int last = row.axis[row.rank - 1], beside = outer.axis[outer.rank - 1];
+            for_each_bound(code, b, [&](const ir::bound_operand& x) {
+                if (!moves(b, x, outer_rank, rank)) return;
+                const bool in_row = stride_of(x, last) == 1;
+                direct = direct && in_row;
+                if (!moves(b, x, 0, outer_rank)) return;
+                along_row += in_row;
+                along_outer += !in_row && stride_of(x, beside) == 1;
+            });
+        }
+    };
+};
+
+}  // namespace sinter::cpu
