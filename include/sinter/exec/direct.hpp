@@ -3,7 +3,6 @@
 // errors included, goes the general way.
 #pragma once
 
-#include "sinter/cpu/small.hpp"
 #include "sinter/exec/execute.hpp"
 
 namespace sinter::exec {
@@ -56,18 +55,24 @@ public:
         runtime::launch_record r;
         r.kernel = kernel::name_of(s.kind);
         r.bytes_out = static_cast<int64>(bytes(size_, out.type));
-        void* load[most];
-        uint64 small = 0;  // loads of one element that stands for all
+        // Not initialised as a whole: most programs use a few.
+        alignas(ir::bound_operand) std::byte room[(most + 1) * sizeof(ir::bound_operand)];
+        ir::bound_operand* const operand = reinterpret_cast<ir::bound_operand*>(room);
         for (int j = 0; j < s.load_count; ++j) {
             const int slot = node_of(s.loads[j]).slot;
-            load[j] = data_[slot];
-            if (!whole(slot)) small |= uint64{1} << j;
+            bind(operand + j, data_[slot], whole(slot));
             r.bytes_in += static_cast<int64>(bytes(whole(slot) ? size_ : 1, type_[slot]));
         }
+        bind(operand + s.load_count, out.data, true);
         ir::scalar_bits scalar[most];
         for (int j = 0; j < s.scalar_count; ++j) scalar[j] = scalar_[node_of(s.scalars[j]).slot];
-        if (small || !cpu::run_small(s.loops(), load, out.data, scalar, size_))
-            run_long(s, load, small, out.data, scalar);
+        ir::bound_stage st;
+        st.outer_rank = size_ != 1;
+        st.extent[0] = st.rows = size_;
+        st.load = operand;
+        st.store = operand + s.load_count;
+        st.scalar = scalar;
+        cpu::run(s.loops(), st);
         runtime::note_launch(r);
     }
 
@@ -79,26 +84,10 @@ private:
     bool used(int slot) const { return used_ >> slot & 1; }
     bool whole(int slot) const { return whole_ >> slot & 1; }
 
-    void run_long(const stage_table& s,
-                  void* const* load,
-                  uint64 small,
-                  void* out,
-                  const ir::scalar_bits* scalar) const {
-        ir::bound_operand operand[most + 1];
-        const bool moves = size_ != 1;
-        for (int j = 0; j < s.load_count; ++j) {
-            operand[j].data = load[j];
-            operand[j].stride[0] = moves && !(small >> j & 1);
-        }
-        operand[most].data = out;
-        operand[most].stride[0] = moves;
-        ir::bound_stage st;
-        st.outer_rank = moves;
-        st.extent[0] = st.rows = size_;
-        st.load = operand;
-        st.store = operand + most;
-        st.scalar = scalar;
-        cpu::run(s.loops(), st);
+    void bind(ir::bound_operand* o, void* data, bool moves) const {
+        new (o) ir::bound_operand;
+        o->data = data;
+        o->stride[0] = moves && size_ != 1;
     }
 
     bool take(const operand& o, int slot) {
