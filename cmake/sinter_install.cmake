@@ -16,5 +16,6 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/sinter-config-version.cm
 install(FILES "${PROJECT_BINARY_DIR}/sinter-config.cmake"
               "${PROJECT_BINARY_DIR}/sinter-config-version.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_cuda_target.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/sinter_openmp.cmake"
         DESTINATION "${sinter_config_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

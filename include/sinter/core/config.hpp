@@ -42,7 +42,7 @@
 #define SINTER_INLINE inline __attribute__((always_inline))
 
 // SINTER_OPENMP: the host engine of this translation unit uses OpenMP's threads.
-#if defined(_OPENMP) && !SINTER_EMULATOR
+#if defined(_OPENMP)
 #define SINTER_OPENMP 1
 #else
 #define SINTER_OPENMP 0
