@@ -162,22 +162,40 @@ void run_rows(const stage_loops& code, const ir::bound_stage& b) {
     });
 }
 
-/// Runs stage `b` with the loops of its code.
-template <class Team>
+/// What a stage needs of the engine: known when it is compiled, so that a file pays for no more.
+enum class engine_kind : unsigned char {
+    product,
+    rows,      // several passes
+    elements,  // one pass, every element by itself
+    either,    // one pass with values of the row: by elements where these are the same for all rows
+};
+
+/// Runs stage `b` of that kind with the loops of its code.
+template <class Team, engine_kind Kind>
 void run_stage(const stage_loops& code, const ir::bound_stage& b) {
-    for (int d = 0; d < b.outer_rank; ++d)
+    const int rank = b.outer_rank + (Kind == engine_kind::elements ? b.row_rank : 0);
+    for (int d = 0; d < rank; ++d)
         if (b.extent[d] == 0) return;
-    if (code.product != nullptr) return run_product<Team>(code, b);
-    bool map = code.passes == 1;
-    for (int d = b.outer_rank; map && d < b.outer_rank + b.row_rank; ++d)
-        if (b.extent[d] == 0) return;
-    for (const row_value& v : code.pass[0].row_loads)
-        map = map && !moves(b, b.load[v.number], 0, b.outer_rank);
-    if (!map) return run_rows<Team>(code, b);
-    if (code.elementwise && work_of(code, 1) * b.rows * b.row_length < 2 * thread_work &&
-        run_plain(code, b))
-        return;
-    run_map<Team>(code, b);
+    if constexpr (Kind == engine_kind::product) {
+        run_product<Team>(code, b);
+    } else if constexpr (Kind == engine_kind::rows) {
+        run_rows<Team>(code, b);
+    } else if constexpr (Kind == engine_kind::either) {
+        bool map = true;
+        for (int d = b.outer_rank; map && d < b.outer_rank + b.row_rank; ++d)
+            map = b.extent[d] != 0;
+        for (const row_value& v : code.pass[0].row_loads)
+            map = map && !moves(b, b.load[v.number], 0, b.outer_rank);
+        if (map) {
+            run_map<Team>(code, b);
+        } else {
+            run_rows<Team>(code, b);
+        }
+    } else {
+        if (work_of(code, 1) * b.rows * b.row_length < 2 * thread_work && run_plain(code, b))
+            return;
+        run_map<Team>(code, b);
+    }
 }
 
 /// The threads of a backend's files.

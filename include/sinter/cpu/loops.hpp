@@ -103,9 +103,8 @@ struct product_kernel {
 /// Stage C for the host engine.
 struct stage_loops {
     int loads = 0, stores = 0, passes = 0, registers = 0;
-    int flops = 0;             // for each element
-    bool elementwise = false;  // one pass and no value of a row: any order of elements will do
-    bool ordered = false;      // some reduction asks where in the row an element is
+    int flops = 0;         // for each element
+    bool ordered = false;  // some reduction asks where in the row an element is
     const short* load_bytes = nullptr;
     const short* store_bytes = nullptr;
     table<row_value> scalars, constants, row_stores;

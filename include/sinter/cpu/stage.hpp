@@ -180,6 +180,11 @@ struct stage_table {
                 return true;
         return false;
     }
+    static constexpr engine_kind engine() {
+        if (core >= 0) return engine_kind::product;
+        if (passes > 1) return engine_kind::rows;
+        return has_row_values() ? engine_kind::either : engine_kind::elements;
+    }
     static constexpr stage_loops make() {
         static_assert(passes >= 1 && passes <= ir::max_passes);
         static_assert(core < 0 || (passes == 1 && !has_row_values()),
@@ -189,7 +194,6 @@ struct stage_table {
         s.stores = C::stores;
         s.passes = passes;
         s.registers = code_of<C>.reg(C::size);
-        s.elementwise = passes == 1 && core < 0 && !has_row_values();
         s.load_bytes = load_bytes.data();
         s.store_bytes = store_bytes.data();
         s.scalars = {scalars.data(), scalar_list.count};
@@ -218,7 +222,7 @@ template <class C, class Backend>
 const stage_loops& loops_for() {
     static constexpr stage_loops loops = [] {
         stage_loops s = stage_table<C>::make();
-        s.run = &run_stage<team_of<Backend>>;
+        s.run = &run_stage<team_of<Backend>, stage_table<C>::engine()>;
         return s;
     }();
     return loops;
