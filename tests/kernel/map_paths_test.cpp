@@ -199,7 +199,7 @@ void check_tile_traffic(int64 rows, int64 columns) {
     CHECK(s.bytes_stored == n * size + n);
     CHECK(s.load_sectors == 2 * n * size / 32);
     CHECK(s.store_sectors == n * size / 32 + n / 32);
-    CHECK(s.shared_accesses == 2 * n / 32);
+    CHECK(s.shared_accesses == n / 32 + n / 32 / (16 / size));
     CHECK(s.shared_conflicts == 0);
 }
 TEST_CASE("map: tiles move whole sectors and meet every bank once") {
@@ -208,44 +208,46 @@ TEST_CASE("map: tiles move whole sectors and meet every bank once") {
     check_tile_traffic<int64>(64, 96);
     check_tile_traffic<bfloat16>(128, 96);
 }
-TEST_CASE("map: tiles of operands of unequal width, and of vectors of every length") {
-    // Every element width in tiles of every height, read along and across.
-    const auto conflicts = [](int bytes, int width) {
-        const int unit = bytes < 4 ? 4 : bytes, lanes = 128 / unit;
-        int most = 0;
-        std::vector<char> used(static_cast<std::size_t>(32 * kernel::tile_rows(width)));
-        const auto meet = [&](auto place) {
-            for (int first = 0; first < 32; first += lanes) {
-                std::vector<int> words;
-                for (int lane = first; lane < first + lanes; ++lane) {
-                    const int word = place(lane) * bytes / unit;
-                    if (std::find(words.begin(), words.end(), word) == words.end())
-                        words.push_back(word);
-                }
-                int banks[32] = {};
-                for (const int w : words) most = std::max(most, ++banks[w % lanes]);
-            }
-        };
-        const int high = kernel::tile_rows(width);
-        for (int row = 0; row < high; ++row)
-            meet([&](int lane) { return kernel::tile_slot(bytes, width, lane, row); });
-        for (int t = 0; t < 32 * high; t += 32)
-            meet([&](int lane) {
-                const int i = t + lane;
-                const int slot = kernel::tile_slot(bytes, width, i / high, i % high);
-                used[static_cast<std::size_t>(slot)] = 1;
-                return slot;
-            });
-        CHECK(std::count(used.begin(), used.end(), 1) == 32 * high);  // one place for each
-        return most;
-    };
+// The most passes through the banks that 32 lanes need, when lane l moves `bytes` bytes at
+// place(l).
+template <class F>
+int passes(int bytes, F place) {
+    const int together = bytes <= 4 ? 32 : 128 / bytes;
+    int most = 0;
+    for (int first = 0; first < 32; first += together) {
+        std::vector<int> words;
+        for (int lane = first; lane < first + together; ++lane)
+            for (int w = place(lane) / 4; w <= (place(lane) + bytes - 1) / 4; ++w)
+                if (std::find(words.begin(), words.end(), w) == words.end()) words.push_back(w);
+        int banks[32] = {};
+        for (const int w : words) most = std::max(most, ++banks[w % 32]);
+    }
+    return most;
+}
+TEST_CASE("map: tiles of every width meet every bank once, written along and read across") {
     for (const int bytes : {1, 2, 4, 8})
         for (int width = 1; width * bytes <= 16; width *= 2) {
             CAPTURE(bytes);
             CAPTURE(width);
-            CHECK(conflicts(bytes, width) == 1);
+            const int vector = bytes * width, high = kernel::tile_rows(width);
+            std::vector<int> used(static_cast<std::size_t>(32 * high));
+            for (int v = 0; v < 8; ++v)
+                CHECK(passes(vector, [&](int lane) {
+                          return kernel::tile_slot(vector, lane, v) * vector;
+                      }) == 1);
+            for (int t = 0; t < 32 * high; t += 32)
+                CHECK(passes(bytes, [&](int lane) {
+                          const int column = (t + lane) / high, row = (t + lane) % high;
+                          const int at =
+                              kernel::tile_slot(vector, column, row / width) * width + row % width;
+                          used[static_cast<std::size_t>(at)] |= 1;
+                          return at * bytes;
+                      }) == 1);
+            CHECK(std::count(used.begin(), used.end(), 1) == 32 * high);  // one place for each
         }
-    for (const int64 n : {16, 33, 64}) {
+}
+TEST_CASE("map: tiles of operands of unequal width") {
+    for (const int64 n : {16, 33, 96}) {
         array<double> x(n * n), out(n * n);
         array<bfloat16> y(n * n);
         array<bool> z(n * n);
@@ -257,7 +259,7 @@ TEST_CASE("map: tiles of operands of unequal width, and of vectors of every leng
         b.load(x.data(), {1, n}).load(y.data(), {1, n}).load(z.data(), {1, n});
         b.store(out.data(), {n, 1}).store(whole.data(), {n, 1});
         const auto stats = run<stage<mixed>>(b).stats;
-        CHECK(stats.shared_conflicts == 0);
+        if (n % 16 == 0) CHECK(stats.shared_conflicts == 0);  // whole vectors
         bool same = true;
         for (int64 i = 0; i < n * n; ++i) {
             const int64 t = i % n * n + i / n;

@@ -101,13 +101,16 @@ struct map_work {
         if (tiled) {
             column *= tile_columns;
             tile_row *= tile_rows(width);
-        } else {
-            column = column * static_cast<int>(w.mask + 1) - static_cast<int>(start & w.mask);
-            begin = column < 0 ? -column : 0;
-            end = inner - column <= static_cast<int>(w.mask) ? inner - column
-                                                             : static_cast<int>(w.mask) + 1;
-            move(o, k.a, w.rank - 1, column);
+            return;
         }
+        column = column * static_cast<int>(w.mask + 1) - static_cast<int>(start & w.mask);
+        const int left = inner - column, most = static_cast<int>(w.mask) + 1;
+        end = left < most ? left : most;
+        if (column < 0) {
+            begin = -column;
+            column = 0;
+        }
+        each<loads + stores>(add_index{*this, w.rank - 1, static_cast<uint32>(column)});
     }
 
     struct origin_of {
@@ -127,8 +130,10 @@ struct map_work {
                                         static_cast<const unit_t<Bytes>*>(x.data) + origin,
                                         x.stride[k.walk.rank - 1],
                                         x.stride[k.walk.vector_axis],
-                                        inner - column,
-                                        outer - tile_row);
+                                        column,
+                                        tile_row,
+                                        inner,
+                                        outer);
         }
     }
     /// Brings the block's part of every operand that needs a tile, and goes on to the thread's own
@@ -136,8 +141,6 @@ struct map_work {
     SINTER_DEVICE void fill_tiles() {
         simt::carver cut;
         tiles = cut.take<unsigned char>(k.tile_bytes);
-        move(o, k.a, k.walk.rank - 1, column);
-        move(o, k.a, k.walk.vector_axis, tile_row);
         const ir::bound_operand* x = k.a.load;
         SINTER_ROLLED
         for (int slot = 0; slot < loads; ++slot, ++x) {
@@ -150,21 +153,21 @@ struct map_work {
             fill_if<8>(slot, *x, origin);
         }
         Sync::template block<0>();
-        const int lane = static_cast<int>(simt::lane());
-        const int rows_before = static_cast<int>(simt::warp()) * width;
-        move(o, k.a, k.walk.rank - 1, lane);
-        move(o, k.a, k.walk.vector_axis, rows_before);
-        const int left = outer - tile_row - rows_before;
-        end = column + lane >= inner ? 0 : left < width ? left : width;
+        column += static_cast<int>(simt::lane());
+        tile_row += static_cast<int>(simt::warp()) * width;
+        each<loads + stores>(add_index{*this, k.walk.rank - 1, static_cast<uint32>(column)});
+        each<loads + stores>(add_index{*this, k.walk.vector_axis, static_cast<uint32>(tile_row)});
+        const int left = column < inner ? outer - tile_row : 0;
+        end = left < width ? left : width;
     }
 
     template <class T>
-    SINTER_DEVICE const T* tile_element(int slot, int e) const {
+    SINTER_DEVICE const T* tile_vector(int slot) const {
         return reinterpret_cast<const T*>(tiles + k.tile_at[slot]) +
-               tile_slot(sizeof(T),
-                         width,
+               tile_slot(sizeof(T) * width,
                          static_cast<int>(simt::lane()),
-                         static_cast<int>(simt::warp()) * width + e);
+                         static_cast<int>(simt::warp())) *
+                   width;
     }
     SINTER_DEVICE int64 distance(const ir::bound_operand& x) const {
         return x.stride[k.walk.vector_axis];
@@ -179,9 +182,7 @@ struct map_work {
             const map_access how = s.k.load_access[slot];
             auto& in = s.all[0].in.template at<I>();
             if (how == map_access::tile) {
-                SINTER_UNROLLED
-                for (int e = 0; e < width; ++e)
-                    in[e] = simt::load_shared<1>(s.template tile_element<T>(slot, e))[0];
+                in = simt::load_shared<width>(s.template tile_vector<T>(slot));
             } else {
                 in = read_vector<width>(
                     static_cast<const T*>(operand.data) + s.o.load[slot], how, s.distance(operand));
@@ -321,7 +322,7 @@ struct map_work {
             constexpr int slot = load_slot<C>(j);
             using T = loaded_t<C, slot>;
             if (s.k.load_access[slot] == map_access::tile) {
-                const T x = simt::load_shared<1>(s.template tile_element<T>(slot, e))[0];
+                const T x = simt::load_shared<1>(s.template tile_vector<T>(slot) + e)[0];
                 v.template at<j>() = static_cast<compute_t<C::at(j).type>>(x);
             } else {
                 v.template at<j>() = read<C, slot, reading::own>(s.k.a, s.o.load[slot]);
@@ -331,7 +332,6 @@ struct map_work {
     /// Does one by one what is not a whole vector.
     SINTER_DEVICE void leftovers() {
         const map_walk& w = k.walk;
-        if (begin > 0) move(o, k.a, w.vector_axis, begin);
         SINTER_ROLLED
         for (int e = begin; e < end; ++e) {
             if (k.row_varies) take_row_values<C, 0, reading::own>(row, k.a, o);
@@ -339,7 +339,7 @@ struct map_work {
             each<element_load_count()>(load_left{*this, v, e});
             pass::compute(v, row, k.a.functors);
             store_values<C, 0, which::all>(v, row, k.a, o);
-            each<loads + stores>(add_index{*this, w.vector_axis, 1});
+            move(o, k.a, w.vector_axis, 1);
         }
     }
 };
