@@ -198,6 +198,34 @@ TEST_CASE("an expression on another stream keeps its operands and targets until 
     CHECK(runtime::live_allocations == live);
 }
 
+TEST_CASE("an assignment writes in place only where no other stream may still read") {
+    const fake_cuda_scope scope;
+    fake().any_kernel = true;
+    const device d = device::cuda();
+    {
+        const stream home(d), other(d);
+        const stream_scope on(home);
+        const tensor<float, 2> x = zeros<float>(shape{8, 8}, d);
+        tensor<float, 2> y = x + 1;
+        const float* first = y.data();
+        y = x + 2;
+        CHECK(y.data() == first);
+        other.wait(home);
+        const tensor<float, 2> out = y.to(device::host(), other);  // reads y
+        y = x + 3;
+        CHECK(y.data() != first);
+        const float* second = y.data();
+        {
+            const stream_scope elsewhere(other);
+            other.wait(home);
+            y = x + 4;
+            CHECK(y.data() != second);
+        }
+        synchronize(d);
+    }
+    CHECK(fake().clean());
+}
+
 TEST_CASE("any call of an evaluation may fail: nothing leaked, the next evaluation works") {
     for (const int code : {2, 5, 700}) {
         const fake_cuda_scope scope;

@@ -95,7 +95,8 @@ inline bool owned_by_target(const target& to,
     if (!to.present) return false;
     const runtime::storage_ptr& m = *to.memory;
     return m->owns() && m->where() == where &&
-           m.use_count() == 1 + held_by_operands(lists, count, m.get());
+           m.use_count() == 1 + held_by_operands(lists, count, m.get()) &&
+           (!where.is_cuda() || m->used_only_on(current_stream(where)));
 }
 
 }  // namespace detail

@@ -117,6 +117,14 @@ public:
         cuda_->users.push_back(s);
     }
 
+    /// True when no other stream than `s` may still use this CUDA memory, so that work on `s` may
+    /// overwrite what nobody holds any more.
+    bool used_only_on(const stream& s) const {
+        if (!cuda_) return true;
+        const std::lock_guard lock(cuda_->mutex);
+        return cuda_->home == s && cuda_->users.empty();
+    }
+
 private:
     struct cuda_block {
         cuda_block(const cuda_api& a, stream s) : api(&a), home(std::move(s)) {}
