@@ -45,12 +45,6 @@ struct parts_tag {};
 template <class S>
 class expr {
     static_assert(S::rank <= max_rank && detail::prepared<S>(), "Sinter supports ranks 0 to 8.");
-    static_assert(ir::max_nodes == 640 && sym::max_depth == 450);
-    // Said once, of the first part that is too large.
-    static_assert(sym::fits<S> || !S::parts_fit,
-                  "An expression is limited to 640 operations and operands, nested at most 450 "
-                  "deep: assign a part of it to a tensor, or mention what is used several times "
-                  "through `with` or `share`.");
 
 public:
     using symbol = S;
@@ -122,6 +116,12 @@ private:
 /// The expression of symbol S over the operands of e..., in order.
 template <class S, class... E>
 expr<S> make(E&&... e) {
+    static_assert(ir::max_nodes == 640 && sym::max_depth == 450);
+    // Said once, of the first part that is too large.
+    static_assert(sym::fits<S> || !S::parts_fit,
+                  "An expression is limited to 640 operations and operands, nested at most 450 "
+                  "deep: assign a part of it to a tensor, or mention what is used several times "
+                  "through `with` or `share`.");
     return expr<S>(parts_tag{}, std::forward<E>(e)...);
 }
 
