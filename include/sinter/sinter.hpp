@@ -6,7 +6,7 @@
 #include "sinter/tensor/create.hpp"
 #include "sinter/tensor/evaluate.hpp"
 #include "sinter/tensor/explain.hpp"
+#include "sinter/tensor/join.hpp"
 #include "sinter/tensor/print.hpp"
-#include "sinter/tensor/rearrange.hpp"
 #include "sinter/tensor/share.hpp"
 #include "sinter/tensor/transfer.hpp"

@@ -28,4 +28,17 @@ shape<symbol_of<E>::rank> shape_of(const E& e) {
     return r;
 }
 
+/// The device that holds the operands of `e`, the default one if it has none.
+template <expression E>
+device device_of(const E& e) {
+    operand_list room;
+    device found = default_device();
+    detail::list_of(e, room)->each([&](const operand& o) {
+        if (o.what != ir::visit::leaf) return true;
+        found = exec::storage_of(o).where();
+        return false;
+    });
+    return found;
+}
+
 }  // namespace sinter

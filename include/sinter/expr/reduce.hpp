@@ -1,4 +1,4 @@
-// Reductions over compile-time axes, and the matrix product.
+// Reductions over compile-time axes.
 #pragma once
 
 #include "sinter/expr/axis.hpp"
@@ -134,22 +134,6 @@ auto all(E&& e, axis_tag<A...> = {}) {
 template <expression E, int... A>
 auto all(E&& e, axis_tag<A...>, keepdims_tag) {
     return detail::reduce<ir::reduction_id<ir::red::all>, true, A...>(std::forward<E>(e));
-}
-
-/// The matrix product of (m, k) and (k, n): out[i, j] = sum over l of a[i, l] * b[l, j]. Types
-/// promote; float accumulates in float, bfloat16 operands in float, double in double, int64 wraps.
-/// k = 0 gives zeros. What is done to either operand, element by element, and to the result becomes
-/// part of its kernel.
-template <expression A, expression B>
-auto matmul(A&& a, B&& b) {
-    using SA = symbol_of<A>;
-    using SB = symbol_of<B>;
-    static_assert(SA::rank == 2 && SB::rank == 2, "matmul: both operands must have rank 2.");
-    static_assert(SA::type != dtype::boolean && SB::type != dtype::boolean,
-                  "matmul: bool arrays have no product: write astype<float>(x).");
-    constexpr dtype t = promote(SA::type, SB::type);
-    return detail::make<sym::matmul<sym::as<t, SA>, sym::as<t, SB>>>(std::forward<A>(a),
-                                                                     std::forward<B>(b));
 }
 
 }  // namespace sinter
