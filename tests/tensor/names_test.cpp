@@ -46,7 +46,13 @@ TEST_CASE("names beside those of the standard library") {
     CHECK(array_equal(cumsum(row), tensor<float, 1>{1, 3}));
     CHECK(flatten(a).size() == 4);
     CHECK(array_equal(softmax(a * 0), a * 0 + 0.5F));
+    CHECK(array_equal(clamp(a, 2, 3), tensor<float, 2>{{2, 2}, {3, 3}}));
+    CHECK(array_equal(pow(row, 2) + fmod(row, 2) + copysign(row, -row), tensor<float, 1>{1, 2}));
+    CHECK(array_equal(floor(row / 2) + round(row) + square(row), tensor<float, 1>{2, 7}));
+    CHECK(bool(eval(all(isfinite(a) && !(isnan(a) || isinf(a))))));
     // The names that the standard library has too.
+    CHECK(bool(eval(all(sinter::logical_and(a, row)))));
+    CHECK(array_equal(sinter::clamp(row, row, row), row));
     CHECK(array_equal(sinter::slice(a, range(0, 1)), tensor<float, 2>{{1, 2}}));
     CHECK(bool(eval(sinter::any(a > 4))));
     CHECK(sizeof(std::any) + sizeof(std::slice) + sizeof(std::stack<int>) > 0);

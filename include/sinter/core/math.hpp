@@ -8,6 +8,7 @@
 #if SINTER_DEVICE_CODE
 #include "sinter/core/math/device.cuh"
 #else
+#include "sinter/core/math/choice.hpp"
 #include "sinter/core/math/exp.hpp"
 #include "sinter/core/math/hyperbolic.hpp"
 #include "sinter/core/math/inverse.hpp"

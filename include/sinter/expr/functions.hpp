@@ -1,62 +1,52 @@
-// Named elementwise functions. Those of real analysis give a floating type: integers become float.
+// How a function of the table of operations (ir/ops) becomes an expression, and the elementwise
+// functions that are no table entry or need a sentence of their own.
 #pragma once
 
 #include "sinter/expr/operators.hpp"
 
 namespace sinter {
 
-/// The absolute value; -0 becomes 0, the smallest integer stays.
-template <expression A>
-auto abs(A&& a) {
-    return detail::unary<ir::op_id<ir::op::abs>>(std::forward<A>(a));
+namespace detail {
+
+/// The type of several operands, of which numbers are weak: as common_type for two.
+template <class... A>
+constexpr dtype joint_type() {
+    const bool array[] = {expression<A>...};
+    const dtype type[] = {[] {
+        if constexpr (expression<A>) {
+            return symbol_of<A>::type;
+        } else {
+            return scalar_dtype<std::remove_cvref_t<A>>();
+        }
+    }()...};
+    dtype t = dtype::boolean;
+    for (unsigned i = 0; i < sizeof...(A); ++i)
+        if (array[i]) t = promote(t, type[i]);
+    for (unsigned i = 0; i < sizeof...(A); ++i)
+        if (!array[i]) t = promote_weak(t, type[i]);
+    return t;
 }
-/// e to the power a.
-template <expression A>
-auto exp(A&& a) {
-    return detail::unary<ir::op_id<ir::op::exp>>(std::forward<A>(a));
+
+template <class... A>
+struct operand_check {
+    static constexpr bool value =
+        (false || ... || expression<A>)&&(true && ... && (expression<A> || number_like<A>));
+};
+
+template <class O, class... A>
+auto elementwise(A&&... a) {
+    constexpr ir::op_info info = O::info();
+    constexpr dtype given = joint_type<A...>();
+    static_assert(ir::accepts(info, given),
+                  "bitwise functions take bool and integer arrays, shifts integer arrays: write "
+                  "astype<std::int64_t>(x).");
+    constexpr dtype t = info.result == ir::yields::floating ? floating_type(given) : given;
+    using S = sym::pointwise<ir::op_id<O>,
+                             sym::as<t, symbol_of<decltype(lift<t>(std::forward<A>(a)))>>...>;
+    return make<S>(lift<t>(std::forward<A>(a))...);
 }
-/// The natural logarithm; of 0 it is -inf, of negative numbers NaN.
-template <expression A>
-auto log(A&& a) {
-    return detail::unary<ir::op_id<ir::op::log>>(std::forward<A>(a));
-}
-/// The square root, correctly rounded; of negative numbers NaN.
-template <expression A>
-auto sqrt(A&& a) {
-    return detail::unary<ir::op_id<ir::op::sqrt>>(std::forward<A>(a));
-}
-/// The sine of radians.
-template <expression A>
-auto sin(A&& a) {
-    return detail::unary<ir::op_id<ir::op::sin>>(std::forward<A>(a));
-}
-/// The hyperbolic tangent.
-template <expression A>
-auto tanh(A&& a) {
-    return detail::unary<ir::op_id<ir::op::tanh>>(std::forward<A>(a));
-}
-/// 1 / (1 + exp(-a)).
-template <expression A>
-auto sigmoid(A&& a) {
-    return detail::unary<ir::op_id<ir::op::sigmoid>>(std::forward<A>(a));
-}
-/// max(a, 0); NaN stays NaN.
-template <expression A>
-auto relu(A&& a) {
-    return detail::unary<ir::op_id<ir::op::relu>>(std::forward<A>(a));
-}
-/// The larger of a and b, element by element; NaN if either is NaN.
-template <class A, class B>
-    requires detail::operands<A, B>
-auto maximum(A&& a, B&& b) {
-    return detail::binary<ir::op_id<ir::op::maximum>>(std::forward<A>(a), std::forward<B>(b));
-}
-/// The smaller of a and b, element by element; NaN if either is NaN.
-template <class A, class B>
-    requires detail::operands<A, B>
-auto minimum(A&& a, B&& b) {
-    return detail::binary<ir::op_id<ir::op::minimum>>(std::forward<A>(a), std::forward<B>(b));
-}
+
+}  // namespace detail
 
 /// a where the bool array `condition` is true, else b. Either may be a number.
 template <expression C, class A, class B>

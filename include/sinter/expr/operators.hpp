@@ -68,4 +68,35 @@ auto operator>=(A&& a, B&& b) {
     return detail::binary<ir::op_id<ir::op::greater_equal>>(std::forward<A>(a), std::forward<B>(b));
 }
 
+// Of bits and of bool. && and || evaluate both sides, as everything elementwise does.
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator&(A&& a, B&& b) { return bitwise_and(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator|(A&& a, B&& b) { return bitwise_or(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator^(A&& a, B&& b) { return bitwise_xor(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator<<(A&& a, B&& b) { return left_shift(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator>>(A&& a, B&& b) { return right_shift(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator&&(A&& a, B&& b) { return logical_and(std::forward<A>(a), std::forward<B>(b)); }
+template <class A, class B>
+    requires detail::operands<A, B>
+auto operator||(A&& a, B&& b) { return logical_or(std::forward<A>(a), std::forward<B>(b)); }
+template <expression A>
+auto operator~(A&& a) {
+    return bitwise_not(std::forward<A>(a));
+}
+template <expression A>
+auto operator!(A&& a) {
+    return logical_not(std::forward<A>(a));
+}
+
 }  // namespace sinter

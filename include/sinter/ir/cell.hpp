@@ -66,10 +66,12 @@ template <class O, class T>
 cell call_operation(const cell* in) {
     constexpr op_info info = O::info();
     constexpr dtype t = dtype_v<T>;
-    if constexpr (info.result == yields::floating && !is_floating(t)) {
+    if constexpr ((info.result == yields::floating && !is_floating(t)) || !accepts(info, t)) {
         throw error(std::string(info.name) + ": is not defined for " + name_of(t) + ".");
-    } else if constexpr (info.arity == 3) {
+    } else if constexpr (info.operands == takes::condition) {
         return to_cell(O::value(in[0].as<dtype::boolean>(), in[1].as<t>(), in[2].as<t>()));
+    } else if constexpr (info.arity == 3) {
+        return to_cell(O::value(in[0].as<t>(), in[1].as<t>(), in[2].as<t>()));
     } else if constexpr (info.arity == 2) {
         return to_cell(O::value(in[0].as<t>(), in[1].as<t>()));
     } else {
@@ -140,7 +142,7 @@ inline cell apply_node(const graph_view& g, const node& x, const cell* in, const
         f.call(f.context, x.slot, in, &out);
         return out;
     }
-    return apply_operation(x.op, info_of(x.op).arity == 3 ? g.n[x.in[1]].type : from, in);
+    return apply_operation(x.op, info_of(x.op).operands == takes::condition ? g.n[x.in[1]].type : from, in);
 }
 
 /// The value of node `x` if that does not depend on arrays: a constant, a scalar or an extent.

@@ -96,5 +96,27 @@ SINTER_HD SINTER_INLINE float fmod(float x, float y) { return ::fmodf(x, y); }
 SINTER_HD SINTER_INLINE double fmod(double x, double y) { return ::fmod(x, y); }
 SINTER_HD SINTER_INLINE float copysign(float x, float y) { return ::copysignf(x, y); }
 SINTER_HD SINTER_INLINE double copysign(double x, double y) { return ::copysign(x, y); }
+// Choices: by a condition; by the sign bit of x; -1, 0 or 1, NaN stays; x cut to [0, most], NaN
+// stays.
+SINTER_HD SINTER_INLINE float choose(bool c, float a, float b) { return c ? a : b; }
+SINTER_HD SINTER_INLINE float by_sign(float x, float negative, float other) {
+    return bits_as<uint32>(x) >> 31 ? negative : other;
+}
+SINTER_HD SINTER_INLINE float sign(float x) {
+    return x > 0 ? float(1) : x < 0 ? float(-1) : x + float(0);
+}
+SINTER_HD SINTER_INLINE float ramp(float x, float most) {
+    return x < 0 ? float(0) : x > most ? most : x;
+}
+SINTER_HD SINTER_INLINE double choose(bool c, double a, double b) { return c ? a : b; }
+SINTER_HD SINTER_INLINE double by_sign(double x, double negative, double other) {
+    return bits_as<uint64>(x) >> 63 ? negative : other;
+}
+SINTER_HD SINTER_INLINE double sign(double x) {
+    return x > 0 ? double(1) : x < 0 ? double(-1) : x + double(0);
+}
+SINTER_HD SINTER_INLINE double ramp(double x, double most) {
+    return x < 0 ? double(0) : x > most ? most : x;
+}
 
 }  // namespace sinter::math

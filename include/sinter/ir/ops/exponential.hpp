@@ -1,0 +1,215 @@
+// Entries: powers, roots, exponentials, logarithms, the error and gamma functions. Integers become
+// float. How exact they are: core/math, function by function.
+#pragma once
+
+#include "sinter/ir/ops/entry.hpp"
+
+namespace sinter::ir {
+namespace op {
+
+struct exp {
+    static constexpr op_info info() { return {"exp", nullptr, 1, yields::floating, 14}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::exp(a);
+    }
+};
+struct exp2 {
+    static constexpr op_info info() { return {"exp2", nullptr, 1, yields::floating, 14}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::exp2(a);
+    }
+};
+struct expm1 {
+    static constexpr op_info info() { return {"expm1", nullptr, 1, yields::floating, 16}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::expm1(a);
+    }
+};
+struct log {
+    static constexpr op_info info() { return {"log", nullptr, 1, yields::floating, 14}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::log(a);
+    }
+};
+struct log2 {
+    static constexpr op_info info() { return {"log2", nullptr, 1, yields::floating, 14}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::log2(a);
+    }
+};
+struct log10 {
+    static constexpr op_info info() { return {"log10", nullptr, 1, yields::floating, 15}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::log10(a);
+    }
+};
+struct log1p {
+    static constexpr op_info info() { return {"log1p", nullptr, 1, yields::floating, 20}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::log1p(a);
+    }
+};
+struct sqrt {
+    static constexpr op_info info() { return {"sqrt", nullptr, 1, yields::floating, 4}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::sqrt(a);
+    }
+};
+struct rsqrt {
+    static constexpr op_info info() { return {"rsqrt", nullptr, 1, yields::floating, 8}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::rsqrt(a);
+    }
+};
+struct cbrt {
+    static constexpr op_info info() { return {"cbrt", nullptr, 1, yields::floating, 20}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::cbrt(a);
+    }
+};
+struct pow {
+    static constexpr op_info info() { return {"pow", nullptr, 2, yields::same, 40}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a, T b) {
+        if constexpr (floating_v<T>) {
+            return math::pow(a, b);
+        } else {
+            if (is_negative(b))
+                return a == T(1) ? T(1) : a == T(-1) ? (b % 2 == 0 ? T(1) : T(-1)) : T(0);
+            T r = 1;
+            for (T e = b; e > 0; e = static_cast<T>(e / 2)) {
+                if (e % 2 != 0) r = wrapping(r, a, times_f{});
+                a = wrapping(a, a, times_f{});
+            }
+            return r;
+        }
+    }
+};
+struct hypot {
+    static constexpr op_info info() { return {"hypot", nullptr, 2, yields::floating, 8}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a, T b) {
+        return math::hypot(a, b);
+    }
+};
+struct erf {
+    static constexpr op_info info() { return {"erf", nullptr, 1, yields::floating, 24}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::erf(a);
+    }
+};
+struct erfc {
+    static constexpr op_info info() { return {"erfc", nullptr, 1, yields::floating, 30}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::erfc(a);
+    }
+};
+struct lgamma {
+    static constexpr op_info info() { return {"lgamma", nullptr, 1, yields::floating, 60}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        return math::lgamma(a);
+    }
+};
+
+}  // namespace op
+
+using exponential = op_list<op::exp,
+                            op::exp2,
+                            op::expm1,
+                            op::log,
+                            op::log2,
+                            op::log10,
+                            op::log1p,
+                            op::sqrt,
+                            op::rsqrt,
+                            op::cbrt,
+                            op::pow,
+                            op::hypot,
+                            op::erf,
+                            op::erfc,
+                            op::lgamma>;
+
+}  // namespace sinter::ir
+
+namespace sinter {
+
+/// e to the power a.
+template <class A>
+    requires elementwise_operands<A>
+auto exp(A&& a) { return detail::elementwise<ir::op::exp>(static_cast<A&&>(a)); }
+/// 2 to the power a.
+template <class A>
+    requires elementwise_operands<A>
+auto exp2(A&& a) { return detail::elementwise<ir::op::exp2>(static_cast<A&&>(a)); }
+/// e^a - 1 without cancellation near 0.
+template <class A>
+    requires elementwise_operands<A>
+auto expm1(A&& a) { return detail::elementwise<ir::op::expm1>(static_cast<A&&>(a)); }
+/// The natural logarithm; of 0 it is -inf, of negative numbers NaN.
+template <class A>
+    requires elementwise_operands<A>
+auto log(A&& a) { return detail::elementwise<ir::op::log>(static_cast<A&&>(a)); }
+/// The logarithm to base 2; exact for powers of 2.
+template <class A>
+    requires elementwise_operands<A>
+auto log2(A&& a) { return detail::elementwise<ir::op::log2>(static_cast<A&&>(a)); }
+/// The logarithm to base 10.
+template <class A>
+    requires elementwise_operands<A>
+auto log10(A&& a) { return detail::elementwise<ir::op::log10>(static_cast<A&&>(a)); }
+/// log(1 + a) without cancellation near 0.
+template <class A>
+    requires elementwise_operands<A>
+auto log1p(A&& a) { return detail::elementwise<ir::op::log1p>(static_cast<A&&>(a)); }
+/// The square root, correctly rounded; of negative numbers NaN.
+template <class A>
+    requires elementwise_operands<A>
+auto sqrt(A&& a) { return detail::elementwise<ir::op::sqrt>(static_cast<A&&>(a)); }
+/// 1 / sqrt(a).
+template <class A>
+    requires elementwise_operands<A>
+auto rsqrt(A&& a) { return detail::elementwise<ir::op::rsqrt>(static_cast<A&&>(a)); }
+/// The cube root, of negative numbers too.
+template <class A>
+    requires elementwise_operands<A>
+auto cbrt(A&& a) { return detail::elementwise<ir::op::cbrt>(static_cast<A&&>(a)); }
+/// a to the power b. Integers stay integers and wrap; to a negative power they give 0, but 1 and
+/// -1.
+template <class A, class B>
+    requires elementwise_operands<A, B>
+auto pow(A&& a, B&& b) {
+    return detail::elementwise<ir::op::pow>(static_cast<A&&>(a), static_cast<B&&>(b));
+}
+/// sqrt(a^2 + b^2) without overflow on the way.
+template <class A, class B>
+    requires elementwise_operands<A, B>
+auto hypot(A&& a, B&& b) {
+    return detail::elementwise<ir::op::hypot>(static_cast<A&&>(a), static_cast<B&&>(b));
+}
+/// The error function.
+template <class A>
+    requires elementwise_operands<A>
+auto erf(A&& a) { return detail::elementwise<ir::op::erf>(static_cast<A&&>(a)); }
+/// 1 - erf(a) without cancellation for large a.
+template <class A>
+    requires elementwise_operands<A>
+auto erfc(A&& a) { return detail::elementwise<ir::op::erfc>(static_cast<A&&>(a)); }
+/// The logarithm of |gamma(a)|.
+template <class A>
+    requires elementwise_operands<A>
+auto lgamma(A&& a) { return detail::elementwise<ir::op::lgamma>(static_cast<A&&>(a)); }
+
+}  // namespace sinter
