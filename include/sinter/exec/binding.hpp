@@ -98,14 +98,17 @@ inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
 
 namespace detail {
 
+[[noreturn, gnu::cold]] inline void refuse_mixture(device a, device b) {
+    throw device_error("An expression mixes arrays on " + a.name() + " and " + b.name() +
+                       ": move them to one device with to(device).");
+}
 inline void take_device(binding& b, const runtime::storage& memory) {
     const device d = memory.where();
     if (!b.placed) {
         b.where = d;
         b.placed = true;
     } else if (!(b.where == d)) {
-        throw device_error("An expression mixes arrays on " + b.where.name() + " and " + d.name() +
-                           ": move them to one device with to(device).");
+        refuse_mixture(b.where, d);
     }
 }
 

@@ -65,11 +65,7 @@ public:
         if (eager_wanted()) return run_eagerly();
         if (!b_.where.is_host())
             for (int k = 0; k < t_.stages; ++k)
-                if (!t_.stage[k].launch)
-                    throw device_error("An expression over arrays on " + b_.where.name() +
-                                       " was compiled without kernels: compile this file as CUDA, "
-                                       "or move the arrays "
-                                       "to device::host().");
+                if (!t_.stage[k].launch) refuse_device();
         for (int r = 0; r < t_.graph.roots; ++r) place(r);
         for (int i = 0; i < t_.graph.size; ++i) keep(i);
         for (int i = 0; i < t_.graph.size; ++i)
@@ -81,7 +77,12 @@ public:
     }
 
 private:
-    void log_plan() const {
+    [[noreturn, gnu::cold]] void refuse_device() const {
+        throw device_error("An expression over arrays on " + b_.where.name() +
+                           " was compiled without kernels: compile this file as CUDA, or move the "
+                           "arrays to device::host().");
+    }
+    [[gnu::cold]] void log_plan() const {
         const std::string plan =
             the_debug_hooks.plan_text
                 ? the_debug_hooks.plan_text(b_)
@@ -89,7 +90,7 @@ private:
                       " kernel(s); include <sinter/debug.hpp> in one file to see the plan\n";
         std::fprintf(stderr, "sinter: on %s: %s", b_.where.name().c_str(), plan.c_str());
     }
-    void run_eagerly() {
+    [[gnu::cold]] void run_eagerly() {
         if (!the_debug_hooks.evaluate_eagerly)
             throw error(
                 "SINTER_EAGER=1 needs the interpreter: include <sinter/debug.hpp> in one file of "
@@ -113,6 +114,18 @@ private:
         }
     }
 
+    [[noreturn, gnu::cold]] void refuse_target(const target& to,
+                                               const ir::array_ref& a,
+                                               int node) const {
+        if (const device d = (*to.memory)->where(); !(d == b_.where))
+            throw device_error("assignment: the result is computed on " + b_.where.name() +
+                               ", the array it is written to is on " + d.name() +
+                               ": move one of them with to(device).");
+        const int rank = t_.graph.n[node].rank;
+        throw shape_error("assignment: a result of shape " + ir::shape_text(a, rank) +
+                          " does not fit an array of shape " + ir::shape_text(to.array, rank) +
+                          ".");
+    }
     // Where the result of root r goes.
     void place(int r) {
         target& to = targets_[r];
@@ -120,15 +133,8 @@ private:
         ir::array_ref a = b_.at(node);
         ir::make_row_major(a);
         if (to.write_through) {
-            if (const device d = (*to.memory)->where(); !(d == b_.where))
-                throw device_error("assignment: the result is computed on " + b_.where.name() +
-                                   ", the array it is written to is on " + d.name() +
-                                   ": move one of them with to(device).");
-            if (!detail::same_extents(a, to.array))
-                throw shape_error("assignment: a result of shape " +
-                                  ir::shape_text(a, t_.graph.n[node].rank) +
-                                  " does not fit an array of shape " +
-                                  ir::shape_text(to.array, t_.graph.n[node].rank) + ".");
+            const bool here = (*to.memory)->where() == b_.where;
+            if (!here || !detail::same_extents(a, to.array)) refuse_target(to, a, node);
             to.copy_back = detail::may_clobber(b_, to.array, **to.memory) ||
                            (reshaped(node) && !detail::contiguous(to.array));
             if (!to.copy_back) return set_value(node, to.array);
@@ -215,9 +221,9 @@ private:
             s.launch(space.stage, r);
         }
     }
-    [[gnu::noinline]] void start_watched(const stage_table& s,
-                                         const bound_space& space,
-                                         runtime::launch_record& r) {
+    [[gnu::cold]] void start_watched(const stage_table& s,
+                                     const bound_space& space,
+                                     runtime::launch_record& r) {
         if (describe_launch) describe_launch(b_, s, r);
         if (!b_.where.is_host()) return s.launch(space.stage, r);
         const runtime::watched_launch watched(r, nullptr);
