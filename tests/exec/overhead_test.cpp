@@ -8,6 +8,12 @@
 
 namespace {
 int64_t allocations = 0;
+}
+
+// The sanitizers bring their own.
+#if !SINTER_TEST_ASAN && !SINTER_TEST_RACE
+#define SINTER_TEST_COUNTS 1
+namespace {
 void* counted(std::size_t bytes, std::size_t align) {
     ++allocations;
     void* const p = align ? std::aligned_alloc(align, (bytes + align - 1) / align * align)
@@ -17,9 +23,6 @@ void* counted(std::size_t bytes, std::size_t align) {
 }
 }  // namespace
 
-// The sanitizers bring their own.
-#if !SINTER_TEST_ASAN && !SINTER_TEST_RACE
-#define SINTER_TEST_COUNTS 1
 [[gnu::noinline]] void* operator new(std::size_t bytes) { return counted(bytes, 0); }
 [[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t align) {
     return counted(bytes, static_cast<std::size_t>(align));
