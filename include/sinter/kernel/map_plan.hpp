@@ -1,27 +1,27 @@
 // Path, pieces, grid and block of the map kernel. Host code.
 #pragma once
 
+#include "sinter/kernel/map_facts.hpp"
 #include "sinter/kernel/plan.hpp"
 
 namespace sinter::kernel {
 
 namespace detail {
 
-/// Decides how a map of stage C walks its space.
-template <class C, class Sync>
+/// Decides how a map walks its space.
 class map_planner {
 public:
-    map_planner(map<C, Sync>& kernel, const device_limits& d) : k_(kernel), a_(kernel.a), d_(d) {}
+    map_planner(const map_facts& facts, const map_parts& parts, const device_limits& d)
+        : f_(facts), k_(parts), d_(d) {}
 
     /// Fills the kernel; false when nothing is wanted. Grid, block and memory go to `shape`.
     bool plan(const ir::bound_stage& b, launch_shape& shape) {
         map_walk& w = k_.walk;
-        while (w.lead < stores && !a_.store[w.lead].data) ++w.lead;
-        if (w.lead == stores) return false;
-        if (b.outer_rank == 0) a_.extent[0] = 1;
+        while (w.lead < f_.stores && !k_.store[w.lead].data) ++w.lead;
+        if (w.lead == f_.stores) return false;
+        if (b.outer_rank == 0) k_.extent[0] = 1;
         w.rank = static_cast<int>(larger(b.outer_rank, 1));
         w.vector_axis = last();
-        k_.row_varies = row_constants_vary<C>(b);
         w.path = k_.row_varies ? map_path::elements : vectors_or_not();
         if (w.path == map_path::vectors) find_tile_axis();
         cut();
@@ -40,16 +40,11 @@ public:
     }
 
 private:
-    static constexpr int width = map_width<C>();
-    static constexpr int loads = args<C>::loads, stores = args<C>::stores;
-
     int last() const { return k_.walk.rank - 1; }
-    int64 extent(int axis) const { return a_.extent[axis]; }
-    static constexpr dtype load_type(int slot) { return C::at(ir::loads_of<C>().at[slot]).type; }
-    static constexpr dtype store_type(int j) { return C::at(C::stored(j)).type; }
-    static constexpr bool is_element(int slot) {
-        return element_loads<C, 0>().find(ir::loads_of<C>().at[slot]) >= 0;
-    }
+    int64 extent(int axis) const { return k_.extent[axis]; }
+    dtype load_type(int slot) const { return f_.load_type[slot]; }
+    dtype store_type(int j) const { return f_.store_type[j]; }
+    bool is_element(int slot) const { return f_.is_element[slot]; }
     static int64 number_of(const void* p, dtype t) {  // of the element at p, from address 0
         return static_cast<int64>(reinterpret_cast<uint64>(p)) / size_of(t);
     }
@@ -58,8 +53,8 @@ private:
     // The largest power of two up to the width that divides the distance between every row of `x`
     // and that of the lead store.
     int alignment(const ir::bound_operand& x, dtype type) const {
-        const ir::bound_operand& lead = a_.store[k_.walk.lead];
-        int common = width;
+        const ir::bound_operand& lead = k_.store[k_.walk.lead];
+        int common = f_.width;
         const auto keep = [&](int64 distance) {
             while (modulo(distance, common) != 0) common /= 2;
         };
@@ -70,30 +65,31 @@ private:
     }
     // How far the rows of the lead store differ in alignment: they start at multiples of this.
     int64 row_step() const {
-        const ir::bound_operand& lead = a_.store[k_.walk.lead];
-        int64 step = width;
+        const ir::bound_operand& lead = k_.store[k_.walk.lead];
+        int64 step = f_.width;
         for (int d = 0; d < last(); ++d)
             while (extent(d) > 1 && modulo(lead.stride[d], step) != 0) step /= 2;
         return step;
     }
     int64 first_phase() const {
         const int j = k_.walk.lead;
-        return modulo(number_of(a_.store[j].data, store_type(j)), width);
+        return modulo(number_of(k_.store[j].data, store_type(j)), f_.width);
     }
     // Vectors that a row may touch: its first begins up to `width` - 1 elements before it.
     int64 vectors_per_row(int64 length) const {
         const int64 step = row_step();
-        const int64 before = step == width ? first_phase() : width - step + first_phase() % step;
-        return divide_up(length + before, width);
+        const int64 before =
+            step == f_.width ? first_phase() : f_.width - step + first_phase() % step;
+        return divide_up(length + before, f_.width);
     }
     map_path vectors_or_not() const {
-        for (int j = 0; j < stores; ++j)
-            if (a_.store[j].data && extent(last()) > 1 && a_.store[j].stride[last()] != 1)
+        for (int j = 0; j < f_.stores; ++j)
+            if (k_.store[j].data && extent(last()) > 1 && k_.store[j].stride[last()] != 1)
                 return map_path::elements;
-        const bool aligned = first_phase() == 0 && row_step() == width;
+        const bool aligned = first_phase() == 0 && row_step() == f_.width;
         const int64 length = extent(last());
-        if (width == 1 || length >= tuning::map_vectors_per_row * width || last() == 0 ||
-            (aligned && length % width == 0))
+        if (f_.width == 1 || length >= tuning::map_vectors_per_row * f_.width || last() == 0 ||
+            (aligned && length % f_.width == 0))
             return map_path::vectors;
         return map_path::elements;
     }
@@ -102,8 +98,8 @@ private:
     // other axis of the first such operand becomes the one before the last.
     void find_tile_axis() {
         if (extent(last()) < tuning::map_tile_side) return;
-        for (int slot = 0; slot < loads; ++slot) {
-            const ir::bound_operand& x = a_.load[slot];
+        for (int slot = 0; slot < f_.loads; ++slot) {
+            const ir::bound_operand& x = k_.load[slot];
             if (!is_element(slot) || is_written(x)) continue;
             const int best = short_axis(x);
             if (best < 0) continue;
@@ -124,8 +120,8 @@ private:
         return best;
     }
     bool is_written(const ir::bound_operand& x) const {
-        for (int j = 0; j < stores; ++j)
-            if (a_.store[j].data == x.data) return true;
+        for (int j = 0; j < f_.stores; ++j)
+            if (k_.store[j].data == x.data) return true;
         return false;
     }
     void swap_axes(int p, int q) {
@@ -134,20 +130,20 @@ private:
             x = y;
             y = z;
         };
-        swap(a_.extent[p], a_.extent[q]);
-        for (int j = 0; j < loads; ++j) swap(a_.load[j].stride[p], a_.load[j].stride[q]);
-        for (int j = 0; j < stores; ++j) swap(a_.store[j].stride[p], a_.store[j].stride[q]);
+        swap(k_.extent[p], k_.extent[q]);
+        for (int j = 0; j < f_.loads; ++j) swap(k_.load[j].stride[p], k_.load[j].stride[q]);
+        for (int j = 0; j < f_.stores; ++j) swap(k_.store[j].stride[p], k_.store[j].stride[q]);
     }
 
     bool is_flat() const {
         if (k_.walk.path != map_path::vectors || k_.walk.rank > 1 || first_phase() != 0)
             return false;
-        const auto whole = [&](map_access how) { return width == 1 || how == map_access::one; };
-        for (int slot = 0; slot < loads; ++slot)
-            if (is_element(slot) && (!whole(k_.load_access[slot]) || a_.load[slot].stride[0] != 1))
+        const auto whole = [&](map_access how) { return f_.width == 1 || how == map_access::one; };
+        for (int slot = 0; slot < f_.loads; ++slot)
+            if (is_element(slot) && (!whole(k_.load_access[slot]) || k_.load[slot].stride[0] != 1))
                 return false;
-        for (int j = 0; j < stores; ++j)
-            if (a_.store[j].data && (!whole(k_.store_access[j]) || a_.store[j].stride[0] != 1))
+        for (int j = 0; j < f_.stores; ++j)
+            if (k_.store[j].data && (!whole(k_.store_access[j]) || k_.store[j].stride[0] != 1))
                 return false;
         return true;
     }
@@ -162,7 +158,7 @@ private:
             const int64 room = larger(d_.piece / elements, 1);
             if (extent(d) > room) {
                 // Vectors of all pieces begin alike, tiles are whole.
-                const int64 unit = d == last() ? tile_columns : tile_rows(width);
+                const int64 unit = d == last() ? tile_columns : tile_rows(f_.width);
                 w.cut = d;
                 w.chunk = larger(room / unit, 1) * unit;
                 break;
@@ -178,13 +174,13 @@ private:
     }
 
     void choose_accesses() {
-        for (int slot = 0; slot < loads; ++slot) {
+        for (int slot = 0; slot < f_.loads; ++slot) {
             k_.load_bytes[slot] = static_cast<unsigned char>(size_of(load_type(slot)));
-            k_.load_access[slot] = access(a_.load[slot], load_type(slot), is_element(slot));
+            k_.load_access[slot] = access(k_.load[slot], load_type(slot), is_element(slot));
         }
-        for (int j = 0; j < stores; ++j)
+        for (int j = 0; j < f_.stores; ++j)
             k_.store_access[j] =
-                a_.store[j].data ? access(a_.store[j], store_type(j), false) : map_access::each;
+                k_.store[j].data ? access(k_.store[j], store_type(j), false) : map_access::each;
     }
     map_access access(const ir::bound_operand& x, dtype type, bool read) const {
         const map_walk& w = k_.walk;
@@ -197,21 +193,21 @@ private:
         }
         if (step == 0) return read ? map_access::same : map_access::each;
         const int common = step == 1 ? alignment(x, type) : 1;
-        if (common == width && width > 1) return map_access::one;
-        return 2 * common == width && common > 1 ? map_access::halves : map_access::each;
+        if (common == f_.width && f_.width > 1) return map_access::one;
+        return 2 * common == f_.width && common > 1 ? map_access::halves : map_access::each;
     }
 
     void number_steps(launch_shape& shape) {
         map_walk& w = k_.walk;
         const bool tiled = w.path == map_path::tiles, vectors = w.path == map_path::vectors;
         const auto in_piece = [&](int axis) { return axis == w.cut ? w.chunk : extent(axis); };
-        w.mask = vectors ? width - 1 : 0;
+        w.mask = vectors ? f_.width - 1 : 0;
         w.phase = vectors ? static_cast<uint32>(first_phase()) : 0;
         const int64 row = in_piece(last());
         const int64 columns = tiled     ? divide_up(row, tile_columns)
                               : vectors ? vectors_per_row(row)
                                         : row;
-        const int64 high = tiled ? divide_up(in_piece(w.vector_axis), tile_rows(width)) : 1;
+        const int64 high = tiled ? divide_up(in_piece(w.vector_axis), tile_rows(f_.width)) : 1;
         w.columns = divisor::of(columns);
         w.tile_rows = divisor::of(high);
         int64 steps = columns * high;
@@ -236,31 +232,30 @@ private:
         return static_cast<unsigned>(larger(threads, simt::warp_size));
     }
     void place_tiles(launch_shape& shape) {
-        for (int slot = 0; slot < loads; ++slot) {
+        for (int slot = 0; slot < f_.loads; ++slot) {
             if (k_.load_access[slot] != map_access::tile) continue;
             k_.tile_at[slot] = k_.tile_bytes;
-            k_.tile_bytes +=
-                static_cast<unsigned>(tile_columns * tile_rows(width) * size_of(load_type(slot)));
+            k_.tile_bytes += static_cast<unsigned>(tile_columns * tile_rows(f_.width) *
+                                                   size_of(load_type(slot)));
         }
         shape.shared_bytes = k_.tile_bytes;
     }
     // Vectors per thread: what the device wants in flight, fewer where blocks would be too few.
     void number_flat(launch_shape& shape) {
         map_walk& w = k_.walk;
-        const int64 steps = divide_up(extent(0), width);
+        const int64 steps = divide_up(extent(0), f_.width);
         shape.block.x = block_for(steps);
-        const int64 bytes = int64{tuning::map_threads_resident} * map_loaded_bytes<C>();
+        const int64 bytes = int64{tuning::map_threads_resident} * f_.loaded_bytes;
         const int64 full = int64{d_.sm_count} * tuning::map_blocks_per_sm * shape.block.x;
         int64 items = 1;
-        while (items < map_items<C>() && items * bytes < d_.bytes_in_flight &&
-               steps >= 2 * items * full)
+        while (items < f_.items && items * bytes < d_.bytes_in_flight && steps >= 2 * items * full)
             items *= 2;
         w.items = static_cast<uint32>(items);
         shape.grid.x = static_cast<unsigned>(divide_up(steps, shape.block.x * items));
     }
 
-    map<C, Sync>& k_;
-    args<C>& a_;
+    const map_facts& f_;
+    const map_parts k_;
     const device_limits& d_;
 };
 
@@ -269,7 +264,19 @@ private:
 /// The map kernel: a thread for each few vectors.
 template <class C, class Sync>
 void plan_map(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_limits& d) {
-    p.nothing = !detail::map_planner<C, Sync>(p.kernel, d).plan(b, p);
+    map<C, Sync>& k = p.kernel;
+    k.row_varies = detail::row_constants_vary<C>(b);
+    const detail::map_parts parts{k.walk,
+                                  k.a.load,
+                                  k.a.store,
+                                  k.a.extent,
+                                  k.load_access,
+                                  k.store_access,
+                                  k.load_bytes,
+                                  k.tile_at,
+                                  k.tile_bytes,
+                                  k.row_varies};
+    p.nothing = !detail::map_planner(detail::facts_of_map<C>, parts, d).plan(b, p);
 }
 
 }  // namespace sinter::kernel

@@ -108,15 +108,22 @@ uint64 stored_once(const ir::bound_stage& b) {
     }
     return bits;
 }
+/// The loads of stage C that have one value per row.
+template <class C>
+constexpr ir::index_list<C::size> row_constant_loads() {
+    ir::index_list<C::size> slots;
+    const auto loads = ir::loads_of<C>();
+    for (int k = 0; k < loads.count; ++k)
+        if (C::at(loads.at[k]).row_constant) slots.push(k);
+    return slots;
+}
 /// True when a row constant that is loaded before the first pass moves along the outer axes.
 template <class C>
 bool row_constants_vary(const ir::bound_stage& b) {
-    constexpr auto loads = ir::loads_of<C>();
-    for (int k = 0; k < loads.count; ++k) {
-        if (!C::at(loads.at[k]).row_constant) continue;
+    constexpr auto slots = row_constant_loads<C>();
+    for (int i = 0; i < slots.count; ++i)
         for (int d = 0; d < b.outer_rank; ++d)
-            if (b.extent[d] != 1 && b.load[k].stride[d] != 0) return true;
-    }
+            if (b.extent[d] != 1 && b.load[slots.at[i]].stride[d] != 0) return true;
     return false;
 }
 
