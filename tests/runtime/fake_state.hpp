@@ -90,6 +90,7 @@ struct fake_cuda {
 
     /// Tells the fake what the arguments of a kernel are.
     void declare(fake_kernel k, std::vector<fake_parameter> parameters) {
+        const std::lock_guard lock(mutex);
         kernels[reinterpret_cast<const void*>(k)] = std::move(parameters);
     }
     /// True when the host may read, or write, `bytes` at `p` now: no work in flight disturbs it.
