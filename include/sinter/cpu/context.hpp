@@ -26,7 +26,8 @@ struct context {
     operand* load;   // the core's result comes last
     operand* store;  // null data: not wanted
     row_lanes row{nullptr, 0, 0};
-    int64 capacity = 0;  // elements of a buffer
+    std::byte* const* kept = nullptr;  // values that a pass keeps for later ones, block by block
+    int64 capacity = 0;                // elements of a buffer
 
     /// Registers for `rows` rows, buffers of `room` elements.
     context(const stage_loops& c, const ir::bound_stage& b, arena& m, int64 rows, int64 room)

@@ -97,7 +97,7 @@ void run_long_rows(const row_plan& p,
               int k,
               std::byte* to,
               int64 step)
-            : w(plan, loops, bound, first, size), pass(k), states(to), each(step) {
+            : w(plan, loops, bound, first, size, false), pass(k), states(to), each(step) {
             w.engine.join(lead);
         }
         void operator()(int64 chunk) {
@@ -149,7 +149,9 @@ void run_rows(const stage_loops& code, const ir::bound_stage& b) {
         return;
     }
     const int64 parts = std::min<int64>(tiles, 8 * threads);
-    const team_memory memory(threads, engine_bytes(code, p.block.room(), p.rows()));
+    const team_memory memory(threads,
+                             engine_bytes(code, p.block.room(), p.rows()) +
+                                 code.kept.count * (p.kept() * 8 + arena::line));
     struct share {
         engine w;
         int64 parts, tiles;

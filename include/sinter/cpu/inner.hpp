@@ -44,15 +44,71 @@ inline constexpr decoded<C> code_of{};
 /// The type of a core in memory: sums of products of bool would not fit in bool.
 constexpr dtype core_memory(dtype d) { return d == dtype::boolean ? dtype::i64 : compute_dtype(d); }
 
+/// Values that a pass computes and a later one needs again. Dear ones are kept in memory of the
+/// row's size: exp of a row costs more than writing and reading it.
+template <class C>
+struct flow {
+    using list = ir::index_list<C::size>;
+    static constexpr int dear = 8;  // operations
+    list loads[ir::max_passes]{};   // read from arrays, or kept by an earlier pass
+    list point[ir::max_passes]{};   // computed
+    list keeps[ir::max_passes]{};   // of these: kept
+    list kept{};                    // by all passes
+    constexpr flow() {
+        const decoded<C>& code = code_of<C>;
+        int first[C::size > 0 ? C::size : 1]{};  // pass in which the value is computed
+        bool later[C::size > 0 ? C::size : 1]{};
+        for (int j = 0; j < C::size; ++j)
+            while (first[j] < ir::max_passes && (code.at[j].loops >> first[j] & 1) == 0) ++first[j];
+        const auto held = [&](int j, int w) {
+            return code.at[j].h == ir::how::compute && first[j] < w &&
+                   ir::info_of(code.at[j].op).flops >= dear;
+        };
+        for (int w = 0; w < C::head().passes; ++w) {
+            bool need[C::size > 0 ? C::size : 1]{};
+            for (int j = 0; j < C::size; ++j)
+                if (code.at[j].h == ir::how::reduce && code.at[j].level == w + 1)
+                    need[code.at[j].in[0]] = true;
+            for (int j = 0; j < C::stores; ++j)
+                if (code.writes_in(j) == w) need[C::stored(j)] = true;
+            for (int j = C::size - 1; j >= 0; --j) {
+                const ir::instr& x = code.at[j];
+                if (!need[j] || code.uniform(j) || x.h != ir::how::compute) continue;
+                if (held(j, w)) {
+                    later[j] = true;
+                    continue;
+                }
+                for (const short i : x.in)
+                    if (i >= 0) need[i] = true;
+            }
+            for (int j = 0; j < C::size; ++j) {
+                if (!need[j] || code.uniform(j)) continue;
+                if (code.at[j].h != ir::how::compute || held(j, w))
+                    loads[w].push(j);
+                else
+                    point[w].push(j);
+            }
+        }
+        for (int j = 0; j < C::size; ++j)
+            if (later[j]) {
+                keeps[first[j]].push(j);
+                kept.push(j);
+            }
+    }
+};
+template <class C>
+inline constexpr flow<C> flow_of{};
+
 /// What loop W of stage C delivers: instruction numbers.
 template <class C>
 struct delivery {
     goes_to to = goes_to::operand;
-    short value = -1, number = -1;  // number: of the store, or the instruction of the reduction
+    short value = -1;
+    short number = -1;  // of the store or of the kept value, or the instruction of the reduction
 };
 template <class C, int W>
 struct deliveries {
-    static constexpr int most = C::size + C::stores + 1;
+    static constexpr int most = 2 * C::size + C::stores + 1;
     delivery<C> at[static_cast<std::size_t>(most)]{};
     int count = 0;
     constexpr deliveries() {
@@ -70,6 +126,13 @@ struct deliveries {
             if (!code.uniform(v) && W == code.writes_in(j))
                 at[count++] = {goes_to::store, static_cast<short>(v), static_cast<short>(j)};
         }
+        for (int k = 0; k < flow_of<C>.keeps[W].count; ++k) {
+            const short j = flow_of<C>.keeps[W].at[k];
+            bool folded = false;  // then the reduction reads what is kept
+            for (int f = 0; f < folds.count; ++f) folded = folded || at[f].value == j;
+            if (!folded)
+                at[count++] = {goes_to::keep, j, static_cast<short>(flow_of<C>.kept.find(j))};
+        }
     }
 };
 
@@ -85,8 +148,20 @@ struct loop_of {
     using P = ir::pass<C, W>;
     using regs = ir::registers<C>;
     using functors = typename P::functors;
-    static constexpr auto loads = P::loads();
-    static constexpr auto point = P::point();
+    static constexpr auto loads = [] {
+        if constexpr (W < ir::max_passes) {
+            return flow_of<C>.loads[W];
+        } else {
+            return P::loads();
+        }
+    }();
+    static constexpr auto point = [] {
+        if constexpr (W < ir::max_passes) {
+            return flow_of<C>.point[W];
+        } else {
+            return P::point();
+        }
+    }();
     static constexpr auto row_values = P::row_values();
     static constexpr deliveries<C, W> out{};
     static constexpr dtype core_type =
@@ -146,7 +221,10 @@ struct loop_of {
         constexpr int J = loads.at[K];
         constexpr ir::instr x = code_of<C>.at[J];
         constexpr dtype d = x.type;
-        using memory = select_t<x.h == ir::how::core, storage_t<core_memory(d)>, storage_t<d>>;
+        constexpr bool kept = x.h == ir::how::compute;
+        using memory = storage_t<x.h == ir::how::core ? core_memory(d)
+                                 : kept               ? compute_dtype(d)
+                                                      : d>;
         v.template at<J>() = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
     }
     static const functors& functors_at([[maybe_unused]] const void* f) {
@@ -162,7 +240,7 @@ struct loop_of {
         constexpr delivery<C> o = out.at[K];
         constexpr dtype d = code_of<C>.at[o.value].type;
         const auto x = P::template get<o.value>(v, v);
-        if constexpr (o.to == goes_to::fold) {
+        if constexpr (o.to == goes_to::fold || o.to == goes_to::keep) {
             static_cast<compute_t<d>*>(q[K])[i] = x;
         } else if constexpr (o.to == goes_to::store) {
             static_cast<storage_t<d>*>(q[K])[i] = static_cast<storage_t<d>>(x);
@@ -191,8 +269,14 @@ struct loop_of {
         ((v.template at<scalars.at[S]>() = fixed.template at<scalars.at[S]>()), ...);
         ((v.template at<of_row.at[R]>() = row_value_at<of_row.at[R]>(rows[R], j)), ...);
         (read<L>(v, p, i), ...);
-        if constexpr (point.count > 0) P::compute(v, v, f);
+        compute(v, f, make_ints<point.count>{});
         (write<O>(v, q, i), ...);
+    }
+    template <int... K>
+    static SINTER_INLINE void compute([[maybe_unused]] regs& v,
+                                      [[maybe_unused]] const functors& f,
+                                      ints<K...>) {
+        ((v.template at<point.at[K]>() = P::template value<point.at[K]>(v, v, f)), ...);
     }
     template <int J>
     static SINTER_INLINE auto row_value_at(const void* row, int64 j) {

@@ -24,6 +24,15 @@ inline constexpr int64 group = 16;
 /// n, rounded up to whole groups.
 constexpr int64 whole_groups(int64 n) { return (n + group - 1) / group * group; }
 
+/// Bytes of a vector register of the machine compiled for.
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+
 /// The largest state of a reduction in bytes.
 inline constexpr int state_bytes = 16;
 
@@ -42,17 +51,20 @@ struct fold_ops {
     void (*result)(const void* states, void* lanes, int64 n);
 };
 
-/// An array that a loop reads: its number among the loads, or -1 for the result of the core.
+/// An array that a loop reads: its number among the loads, -1 for the result of the core, or -2 - k
+/// for the k-th kept value.
 struct input {
     short load, bytes;
 };
 
-enum class goes_to : unsigned char { fold, store, operand };
+enum class goes_to : unsigned char { fold, store, operand, keep };
 
-/// A value that a loop delivers for every element: to a reduction, an array or the core.
+/// A value that a loop delivers for every element: to a reduction, an array, the core or a later
+/// loop.
 struct output {
     goes_to to = goes_to::operand;
     short store = -1;  // number of the store
+    short keep = -1;   // number of the kept value, if it is one
     short from = -1;   // input that holds this very value in memory
     short bytes = 0;
     short reg = -1;  // the register that gets the reduction's result
@@ -107,6 +119,7 @@ struct stage_loops {
     bool ordered = false;  // some reduction asks where in the row an element is
     const short* load_bytes = nullptr;
     const short* store_bytes = nullptr;
+    table<short> kept;  // bytes of the values that a loop keeps for later ones
     table<row_value> scalars, constants, row_stores;
     loop pass[ir::max_passes], side[2];
     const product_kernel* product = nullptr;  // null: no core

@@ -7,15 +7,6 @@
 
 namespace sinter::cpu {
 
-/// Bytes of a vector register of the machine compiled for.
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
-
 /// The kernel for elements of type T: 6 rows by two vectors of columns stay in registers.
 template <class T, int Bytes = vector_bytes>
 struct product_of {

@@ -26,6 +26,8 @@ struct row_plan {
     int64 rows() const {
         return std::min(outer_tiling().step * outer_tiling().inside, outer().length);
     }
+    /// Elements of a value that is kept for the rows of an outer tile.
+    int64 kept() const { return row_tiling().count * block.room(); }
     int64 chunks() const { return (row_tiling().count + chunk - 1) / chunk; }
 
     row_plan(const stage_loops& code, const ir::bound_stage& b) {

@@ -10,9 +10,19 @@ namespace sinter::cpu {
 
 class row_engine {
 public:
-    row_engine(const row_plan& p, const stage_loops& code, const ir::bound_stage& b, arena& m)
+    /// With memory for what passes keep, or without: then it comes by join().
+    row_engine(const row_plan& p,
+               const stage_loops& code,
+               const ir::bound_stage& b,
+               arena& m,
+               bool keeps = true)
         : plan_(p), context_(code, b, m, p.rows(), p.block.room()) {
         const rows_are r = p.lanes ? rows_are::elements : rows_are::lines;
+        if (keeps && code.kept.count > 0) {
+            std::byte** kept = m.array<std::byte*>(code.kept.count);
+            for (int k = 0; k < code.kept.count; ++k) kept[k] = m.bytes(p.kept() * code.kept[k]);
+            context_.kept = kept;
+        }
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
             for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
@@ -51,9 +61,10 @@ public:
 
     // The same in steps, for rows so long that threads share one.
     void begin(int64 outer) { outer_ = plan_.outer_tiling().at(plan_.outer(), outer); }
-    /// Goes on with the rows and the registers of another engine.
+    /// Goes on with the rows, the registers and the memory of another engine.
     void join(const row_engine& e) {
         outer_ = e.outer_;
+        context_.kept = e.context_.kept;
         std::memcpy(context_.row.first,
                     e.context_.row.first,
                     static_cast<std::size_t>(context_.code.registers * context_.row.stride));
@@ -88,11 +99,11 @@ public:
         for (int64 i = first; i < end; ++i) {
             const tile t = by.at(plan_.row(), i);
             if (plan_.lanes) {
-                r.evaluate(outer_, t);
+                r.evaluate(outer_, t, i);
                 for (int f = 0; f < r.folds(); ++f)
                     part_[k][f].across(r.value(f), t.count, t.begin, r.value_bytes(f));
             } else {
-                r.evaluate(t, outer_);
+                r.evaluate(t, outer_, i);
                 for (int f = 0; f < r.folds(); ++f) part_[k][f].along(r.value(f), t.count, t.begin);
             }
         }

@@ -32,15 +32,20 @@ public:
         : context_(c), loop_(l), space_(s), rows_(l.row_reads.count > 0 ? r : rows_are::elements) {
         side* in = c.memory.array<side>(l.inputs.count);
         side* out = c.memory.array<side>(l.outputs.count);
-        for (int k = 0; k < l.inputs.count; ++k)
-            (new (in + k) side)->follow(c.input_of(l.inputs[k]), l.inputs[k].bytes, s);
+        for (int k = 0; k < l.inputs.count; ++k) {
+            side& i = *new (in + k) side;
+            i.bytes = l.inputs[k].bytes;
+            i.keep = -2 - l.inputs[k].load;
+            if (i.keep < 0) i.follow(c.input_of(l.inputs[k]), s);
+        }
         bool stores = false;
         for (int k = 0; k < l.outputs.count; ++k) {
             const output& o = l.outputs[k];
             new (out + k) side;
             out[k].bytes = o.bytes;
+            out[k].keep = o.keep;
             if (o.to == goes_to::store && c.store[o.store].data != nullptr) {
-                out[k].follow(c.store[o.store], o.bytes, s);
+                out[k].follow(c.store[o.store], s);
                 stores = true;
             }
             wanted_ = wanted_ || o.to != goes_to::store;
@@ -68,10 +73,11 @@ public:
     int folds() const { return folds_; }
     const fold_ops& fold(int k) const { return *loop_.outputs[k].fold; }
 
-    /// One block: stores are written, the other values can be had from value().
-    void evaluate(const tile& across, const tile& down) {
+    /// One block, by its number: stores are written, the other values can be had from value().
+    void evaluate(const tile& across, const tile& down, int64 block = 0) {
         width_ = across.count;
         lines_ = down.count;
+        block_ = block;
         for (int k = 0; k < loop_.inputs.count; ++k) stage(in_[k], across, down);
         if (!needs_run_) return;
         bool dense = true;
@@ -107,16 +113,15 @@ private:
     /// An operand as the blocks of this loop see it.
     struct side {
         operand* of = nullptr;
-        int bytes = 0;
+        int bytes = 0, keep = -1;  // keep: number of the value that lies in the context's memory
         bool in_memory = false;
         stream across, down;
         std::byte* at = nullptr;      // of the current block
         std::byte* buffer = nullptr;  // of an output
         int64 line = 0;
 
-        void follow(operand& o, int size, const block_space& s) {
+        void follow(operand& o, const block_space& s) {
             of = &o;
-            bytes = size;
             across.follow(o, s.across);
             down.follow(o, s.down);
         }
@@ -137,11 +142,17 @@ private:
                (s.line == padded() * s.bytes && (width_ % group == 0 || !s.in_memory));
     }
     std::byte* buffer(side& s) {
+        if (s.keep >= 0) return context_.kept[s.keep] + block_ * context_.capacity * s.bytes;
         if (s.buffer == nullptr) s.buffer = context_.memory.bytes(context_.capacity * s.bytes);
         return s.buffer;
     }
     /// Makes the elements of a block lie side by side: in memory, else in the operand's buffer.
     void stage(side& s, const tile& across, const tile& down) {
+        if (s.keep >= 0) {
+            s.at = buffer(s);
+            s.line = padded() * s.bytes;
+            return;
+        }
         operand& o = *s.of;
         std::byte* at = s.first(space_, across, down);
         s.in_memory = s.direct(space_) && !packed_;
@@ -218,7 +229,7 @@ private:
     const void** from_ = nullptr;
     void** to_ = nullptr;
     std::byte* spare_ = nullptr;  // a group of every operand
-    int64 width_ = 0, lines_ = 0;
+    int64 width_ = 0, lines_ = 0, block_ = 0;
     int folds_ = 0;
     row_lanes one_row_{};
     bool wanted_ = false, needs_run_ = false, packed_ = false;

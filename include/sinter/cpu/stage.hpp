@@ -19,17 +19,24 @@ struct loop_table {
         array<input, L::loads.count> r{};
         for (int k = 0; k < L::loads.count; ++k) {
             const ir::instr& x = code_of<C>.at[L::loads.at[k]];
-            const bool core = x.h == ir::how::core;
-            r[static_cast<std::size_t>(k)] = {
-                static_cast<short>(core ? -1 : all.find(L::loads.at[k])),
-                static_cast<short>(size_of(core ? core_memory(x.type) : x.type))};
+            const bool core = x.h == ir::how::core, kept = x.h == ir::how::compute;
+            const int load = core   ? -1
+                             : kept ? -2 - flow_of<C>.kept.find(L::loads.at[k])
+                                    : all.find(L::loads.at[k]);
+            r[static_cast<std::size_t>(k)] = {static_cast<short>(load),
+                                              static_cast<short>(size_of(held_type(x)))};
         }
         return r;
+    }
+    /// The type in memory of what a loop reads.
+    static constexpr dtype held_type(const ir::instr& x) {
+        if (x.h == ir::how::core) return core_memory(x.type);
+        return x.h == ir::how::compute ? compute_dtype(x.type) : x.type;
     }
     /// The type of a delivered value in its buffer.
     static constexpr dtype memory_type(const delivery<C>& o) {
         const dtype d = code_of<C>.at[o.value].type;
-        if (o.to == goes_to::fold) return compute_dtype(d);
+        if (o.to == goes_to::fold || o.to == goes_to::keep) return compute_dtype(d);
         return o.to == goes_to::store ? d : core_memory(L::core_type);
     }
     template <int K>
@@ -45,10 +52,13 @@ struct loop_table {
             r.fold = &fold_ops_of<ir::reduction_op<f.op>, x.type, f.type>;
             r.reg = code_of<C>.reg(o.number);
         }
+        if constexpr (W < ir::max_passes)
+            if (flow_of<C>.keeps[W].find(o.value) >= 0)
+                r.keep = static_cast<short>(flow_of<C>.kept.find(o.value));
         // A loaded value needs no loop of its own if memory holds what is delivered, to the bit.
         const bool rounded = o.to == goes_to::operand && L::core_type == dtype::bf16;
-        const dtype held = x.h == ir::how::core ? core_memory(x.type) : x.type;
-        if (memory_type(o) == held && !rounded) r.from = static_cast<short>(L::loads.find(o.value));
+        if (memory_type(o) == held_type(x) && !rounded)
+            r.from = static_cast<short>(L::loads.find(o.value));
         return r;
     }
     template <int... K>
@@ -121,6 +131,13 @@ struct stage_table {
                 static_cast<short>(size_of(code_of<C>.at[C::stored(k)].type));
         return r;
     }
+    static constexpr auto make_kept() {
+        array<short, flow_of<C>.kept.count> r{};
+        for (int k = 0; k < flow_of<C>.kept.count; ++k)
+            r[static_cast<std::size_t>(k)] = static_cast<short>(
+                size_of(compute_dtype(code_of<C>.at[flow_of<C>.kept.at[k]].type)));
+        return r;
+    }
     static constexpr auto make_scalars() {
         array<row_value, scalar_list.count> r{};
         for (int k = 0; k < scalar_list.count; ++k) {
@@ -157,6 +174,7 @@ struct stage_table {
     }
     static constexpr auto load_bytes = make_load_bytes();
     static constexpr auto store_bytes = make_store_bytes();
+    static constexpr auto kept = make_kept();
     static constexpr auto scalars = make_scalars();
     static constexpr auto constants = make_row_stores<true>();
     static constexpr auto row_stores = make_row_stores<false>();
@@ -196,6 +214,7 @@ struct stage_table {
         s.registers = code_of<C>.reg(C::size);
         s.load_bytes = load_bytes.data();
         s.store_bytes = store_bytes.data();
+        s.kept = {kept.data(), flow_of<C>.kept.count};
         s.scalars = {scalars.data(), scalar_list.count};
         s.constants = {constants.data(), row_store_count(true)};
         s.row_stores = {row_stores.data(), row_store_count(false)};

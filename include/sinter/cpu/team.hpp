@@ -56,13 +56,14 @@ template <class Engine>
 struct worker {
     arena memory;
     Engine engine;
-    template <class Plan>
+    template <class Plan, class... More>
     worker(const Plan& p,
            const stage_loops& code,
            const ir::bound_stage& b,
            std::byte* first,
-           int64 size)
-        : memory(first, size), engine(p, code, b, memory) {}
+           int64 size,
+           More... more)
+        : memory(first, size), engine(p, code, b, memory, more...) {}
 };
 
 /// Runs everything in the calling thread.
