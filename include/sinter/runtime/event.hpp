@@ -101,5 +101,6 @@ private:
 
     std::shared_ptr<state> state_;
 };
+double elapsed_ms(const event& start, const event& stop);
 
 }  // namespace sinter
