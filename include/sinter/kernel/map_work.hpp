@@ -30,7 +30,7 @@ struct map_work {
     // One vector of the thread, between its loads and its stores.
     struct step {
         typename vectors::loads in;
-        bool whole;
+        bool whole = false;
     };
 
     const map<C, Sync>& k;
