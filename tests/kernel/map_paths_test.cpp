@@ -321,6 +321,13 @@ TEST_CASE("map: plans of spaces beyond 2^31 elements") {
 }
 
 TEST_CASE("map: how much a thread has in flight") {
+    using kernel::bytes_in_flight;
+    static_assert(bytes_in_flight(4.9e12, 132) == 48 * 1024);   // H200
+    static_assert(bytes_in_flight(3.35e12, 132) == 32 * 1024);  // H100
+    static_assert(bytes_in_flight(1.56e12, 108) == 16 * 1024);  // A100
+    static_assert(bytes_in_flight(8e12, 148) == 64 * 1024);     // B200
+    static_assert(bytes_in_flight(1, 40) == 16 * 1024 && bytes_in_flight(1e15, 1) == 128 * 1024);
+    static_assert(bytes_in_flight(0, 132) == kernel::device_limits{}.bytes_in_flight);
     using unary = stage<twice>;
     using binary = stage<saxpy<dtype::f32>>;
     static_assert(kernel::map_items<unary>() == 4);

@@ -90,7 +90,10 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
 template <class C>
 void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record) {
     const runtime::device_properties d = runtime::properties_of(record.where);
-    const kernel::device_limits limits{d.sm_count, d.shared_per_block, d.shared_per_sm};
+    const kernel::device_limits limits{d.sm_count,
+                                       d.shared_per_block,
+                                       d.shared_per_sm,
+                                       kernel::bytes_in_flight(d.bandwidth, d.sm_count)};
     auto p = plan_stage<C>(b, limits);
     if (p.nothing) return;
     const auto memory = workspace_for(p, record.where);

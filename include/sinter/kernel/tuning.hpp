@@ -15,7 +15,7 @@ inline constexpr int vector_bytes = 16;
 inline constexpr int map_unrolled_instructions = 512;
 // What keeps the memory of a device busy is bytes in flight per SM. A thread loads this much before
 // it computes, where vectors are short or operands few: 48 KB for 1024 threads, which is what an
-// H200 asks for (4.8 TB/s by 132 SMs by 1.3 microseconds; an H100 32 KB, a B200 64 KB) ...
+// H200 asks for; devices that ask for less take fewer vectors ...
 inline constexpr int map_bytes_per_thread = 48;
 inline constexpr int map_bytes_in_flight = 48 * 1024;
 inline constexpr int map_threads_resident = 1024;

@@ -20,7 +20,9 @@ enum class cuda_attribute : int {
     capability_minor,
     max_shared_per_block,  // bytes, with the opt-in
     max_shared_per_sm,     // bytes
-    l2_bytes
+    l2_bytes,
+    memory_clock,    // kHz
+    memory_bus_bits  // of the bus to device memory
 };
 
 /// An extent in blocks or threads.

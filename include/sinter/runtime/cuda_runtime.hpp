@@ -121,6 +121,8 @@ private:
                 return cudaDevAttrMaxSharedMemoryPerBlockOptin;
             case cuda_attribute::max_shared_per_sm:
                 return cudaDevAttrMaxSharedMemoryPerMultiprocessor;
+            case cuda_attribute::memory_clock: return cudaDevAttrMemoryClockRate;
+            case cuda_attribute::memory_bus_bits: return cudaDevAttrGlobalMemoryBusWidth;
             default: return cudaDevAttrL2CacheSize;
         }
     }

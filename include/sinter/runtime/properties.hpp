@@ -10,6 +10,7 @@ struct device_properties {
     int sm_count = 1;
     int shared_per_block = 0;  // bytes, with the opt-in
     int shared_per_sm = 0;     // bytes
+    double bandwidth = 0;      // of device memory, bytes per second; 0 where it does not tell
 };
 
 /// The properties of CUDA device `d`. Throws device_error when it does not exist.
@@ -26,7 +27,10 @@ inline device_properties properties_of(device d) {
     if (e.api && e.api == current_cuda_api() && e.index == d.index()) return e.value;
     const device_properties p{attribute(d, cuda_attribute::sm_count),
                               attribute(d, cuda_attribute::max_shared_per_block),
-                              attribute(d, cuda_attribute::max_shared_per_sm)};
+                              attribute(d, cuda_attribute::max_shared_per_sm),
+                              // Two transfers a clock.
+                              2.0 * 1000 * attribute(d, cuda_attribute::memory_clock) *
+                                  (attribute(d, cuda_attribute::memory_bus_bits) / 8)};
     e = {current_cuda_api(), d.index(), p};
     return p;
 }
