@@ -64,7 +64,7 @@ TEST_CASE("evaluating a small expression on the host allocates nothing but a new
     const tensor<float, 2> q = sn::ones<float>(4, 3);
     const auto named = a * b + c;
     struct {
-        const char* name;
+        std::string name;
         int64_t most;
         std::function<void()> run;
     } const table[] = {
@@ -85,7 +85,8 @@ TEST_CASE("evaluating a small expression on the host allocates nothing but a new
         {"update of a view", 0, [&] { part += q; }},
         {"sum", 0, [&] { s = sum(a * b); }},
         {"mean of rows", 0, [&] { v = mean(m, axis<1>); }},
-        {"softmax", 0, [&] { o = softmax(m); }},
+        // Rows that are kept between passes may need more than the engine's stack.
+        {"softmax", 1, [&] { o = softmax(m); }},
         {"two results", 0, [&] { evaluate(out(c) = a * b, out(d) = a * b + 1); }},
         {"the user's own functor", 0, [&] { c = elementwise(twice_plus{1.0F}, a) + b; }},
         // The handle of the new memory; the memory itself comes from the pool.
