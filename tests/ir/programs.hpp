@@ -199,6 +199,12 @@ constexpr program broadcast_product() {
     result(g, add(g, g.matmul(x, w), g.leaf(dtype::f32, 3)));
     return g;
 }
+constexpr program plus_exp_of_vector() {
+    program g;
+    const short x = matrix(g);
+    result(g, add(g, x, op1<op::exp>(g, g.leaf(dtype::f32, 1))));
+    return g;
+}
 constexpr program product_minus_row_maximum() {
     program g;
     const short x = matrix(g), w = matrix(g), r = matrix(g);

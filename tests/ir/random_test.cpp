@@ -150,7 +150,7 @@ bool goes_wrong(random_program& p, policy rules) {
 TEST_CASE("random graphs: fused, split and node by node agree") {
     constexpr unsigned count = 20000;
     int reductions = 0, contractions = 0, aliases = 0, splits = 0, several = 0, fused = 0,
-        large = 0, counted = 0;
+        large = 0, counted = 0, more_stages = 0;
     for (unsigned seed = 0; seed < count; ++seed) {
         CAPTURE(seed);
         const random_options options = options_of(seed);
@@ -184,6 +184,13 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
             for (const plain& x : p.expected) plain_values.push_back(x.v);
             REQUIRE(same(judged, plain_values, p));
         }
+        if (seed % 4 == 1) {
+            policy thrifty;
+            thrifty.store_dear = true;
+            const outcome s = judge(p, thrifty);
+            REQUIRE_MESSAGE(s.right, s.why);
+            more_stages += s.stages > o.stages;
+        }
         if (seed % 4 == 0) {
             policy split;
             split.split = true;
@@ -205,6 +212,7 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
     CHECK(fused > 1000);
     CHECK(counted > 1000);
     CHECK(large > 0);
+    CHECK(more_stages > 0);
 }
 
 TEST_CASE("random graphs: every rule of the scheduler is needed") {

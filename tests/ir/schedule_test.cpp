@@ -81,6 +81,8 @@ struct expected {
     graph<Cap> g;
     plan<Cap> p = schedule(g);
     constexpr explicit expected(const graph<Cap>& program) : g(program) {}
+    constexpr expected(const graph<Cap>& program, policy rules)
+        : g(program), p(schedule(g, rules)) {}
     constexpr int passes(int s) const { return lower(g, p, s).head.passes; }
     constexpr int loads(int s) const { return lower(g, p, s).count(how::load); }
     constexpr int stored_because(reason r) const {
@@ -159,6 +161,16 @@ constexpr expected column_plan(column_sum_of_softmax());
 static_assert(column_plan.p.stages == 2 && column_plan.stored_because(reason::other_axes) == 2);
 constexpr expected operand_plan(product_of_softmax());
 static_assert(operand_plan.p.stages == 2 && operand_plan.stored_because(reason::operand) == 1);
+// Costly values that are broadcast: told by the fused plan, stored by the other one. A statistic of
+// the row is computed once for each row anyway.
+constexpr expected dear_plan(plus_exp_of_vector());
+static_assert(dear_plan.p.stages == 1 && dear_plan.p.dears == 1);
+constexpr expected thrifty_plan(plus_exp_of_vector(), policy{.store_dear = true});
+static_assert(thrifty_plan.p.stages == 2 && thrifty_plan.p.dears == 0 &&
+              thrifty_plan.stored_because(reason::dear) == 1);
+static_assert(softmax_plan.p.dears == 0 && norm_plan.p.dears == 0 && mean_plan.p.dears == 0);
+static_assert(expected(plus_exp_of_vector(), policy{.split = true}).p.dears == 0);
+
 constexpr expected apart_plan(two_unrelated());
 static_assert(apart_plan.p.stages == 2);
 

@@ -161,7 +161,7 @@ inline bool run_direct(const program_table& t, const operand_list& list, target&
         runtime::log_enabled("plan"))
         return false;
     direct_operands o(t);
-    if (!o.take(list)) return false;
+    if (!o.take(list) || (t.plan.dears > 0 && o.size() > dear_reads)) return false;
     const operand_list* const lists[] = {&list};
     const bool fits = to.present && o.fits(to.array) && o.may_write(to.array, **to.memory);
     if (to.write_through) {

@@ -4,19 +4,24 @@
 
 #include "sinter/exec/direct.hpp"
 #include "sinter/exec/program.hpp"
+#include "sinter/exec/thrift.hpp"
 
 namespace sinter::exec {
 
 /// The tables of one program's variants, best first.
 struct variant_list {
-    const program_table& (*at[8])();
+    const program_table& (*at[12])();
     int count = 0;
 
-    // A variant, then the same with every reduction stored where extents might call for that.
+    // A variant, then the same with costly values stored that are broadcast, and with every
+    // reduction stored where extents might call for that.
     template <int Variant, class B, class... S>
     constexpr void add() {
         using fused = program<Variant, B, S...>;
         at[count++] = &fused::table;
+        // The fused plan is refused only where this one follows.
+        if constexpr (fused::plan.dears > 0 && !fused::how.flat)
+            at[count++] = &program<Variant | variant{.thrifty = true}.number(), B, S...>::table;
         if constexpr (ir::may_need_split(fused::graph, fused::plan))
             at[count++] = &program<Variant | variant{.split = true}.number(), B, S...>::table;
     }
@@ -51,7 +56,7 @@ inline void evaluate(const variant_list& variants,
     first_variant(variants, [&](const program_table& t) {
         if (run_direct(t, *lists[0], targets[0])) return true;
         binding b(t);
-        if (!bind(b, lists, count)) return false;
+        if (!bind(b, lists, count) || recomputes(b)) return false;
         evaluation e(b, lists, count, targets);
         if (!e.fits()) return false;
         e.run();

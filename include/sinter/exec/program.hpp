@@ -12,12 +12,15 @@ namespace sinter::exec {
 
 /// How a program is compiled: assuming that structurally equal parts are equal (`merged`) and that
 /// several results read the same arrays (`siblings`), with every inline reduction stored (`split`),
-/// with shared parts evaluated before (`flat`).
+/// with shared parts evaluated before (`flat`), with costly values stored that are broadcast
+/// (`thrifty`).
 struct variant {
-    bool merged = false, split = false, flat = false, siblings = false;
-    constexpr int number() const { return merged | split << 1 | flat << 2 | siblings << 3; }
+    bool merged = false, split = false, flat = false, siblings = false, thrifty = false;
+    constexpr int number() const {
+        return merged | split << 1 | flat << 2 | siblings << 3 | thrifty << 4;
+    }
     static constexpr variant of(int n) {
-        return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0, (n & 8) != 0};
+        return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0, (n & 8) != 0, (n & 16) != 0};
     }
 };
 
@@ -84,7 +87,8 @@ struct program {
         }
     }
     static constexpr auto graph = build();
-    static constexpr auto plan = ir::schedule(graph, ir::policy{.split = how.split});
+    static constexpr auto plan =
+        ir::schedule(graph, ir::policy{.split = how.split, .store_dear = how.thrifty});
 
     static const program_table& table() { return table_of(make_ints<plan.stages>{}); }
 
@@ -154,6 +158,7 @@ private:
         static constexpr program_table t = [] {
             program_table p = table_of_graph(graph, visits);
             p.plan = ir::view_of_plan(plan);
+            if (how.flat) p.plan.dears = 0;  // to be refused would evaluate shared parts twice
             p.stage = stages;
             p.stages = sizeof...(K);
             p.may_need_split = ir::may_need_split(graph, plan);

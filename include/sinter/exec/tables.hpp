@@ -48,6 +48,9 @@ struct program_table {
 
 /// The most arrays, and the most numbers, of a direct program.
 inline constexpr int max_direct = 64;
+/// How often at least a costly value is read again before the host stores it: what one more loop
+/// costs.
+inline constexpr int64 dear_reads = 2048;
 /// True when arrays of one shape need no inference of shapes: a single stage that computes its only
 /// result element by element from whole arrays and numbers.
 constexpr bool is_direct(const program_table& t) {

@@ -18,6 +18,7 @@ struct cutter {
     unsigned char fold[Cap]{};  // the axes that the reductions among them fold
     unsigned char drop[Cap]{};  // those of them that the reductions' results do not show
     unsigned char level[Cap]{};
+    short flops[Cap]{};             // what computing it costs, up to the arrays and capped
     set arrays, scalars, computed;  // nodes that a stage loads; run-time numbers; no sources
 
     constexpr cutter(const graph<Cap>& graph_, policy rules_, const set& forced)
@@ -103,7 +104,9 @@ protected:
         near[i].add(i);
         core[i] = -1;
         fold[i] = drop[i] = level[i] = 0;
+        flops[i] = 0;
         if (source(i)) return;
+        if (x.k == kind::pointwise) flops[i] = static_cast<short>(info_of(x.op).flops);
         if (x.k == kind::contraction) {
             core[i] = i;
             return;
@@ -116,6 +119,7 @@ protected:
             fold[i] = static_cast<unsigned char>(fold[i] | fold[c]);
             drop[i] = static_cast<unsigned char>(drop[i] | drop[c]);
             if (level[c] > level[i]) level[i] = level[c];
+            flops[i] = static_cast<short>(flops[i] + flops[c] > 1000 ? 1000 : flops[i] + flops[c]);
         }
         if (x.k != kind::reduction) return;
         const unsigned char f = folded_axes(x, g.n[x.in[0]]);
@@ -187,6 +191,14 @@ protected:
             if (rules.store_repeated && fold_of(c) && (shown(i) & ~fold[c] & ~shown(c)))
                 aside(c, i, reason::repeated);
         }
+        for (const short c : x.in)
+            if (c >= 0 && !opaque(c) && flops[c] >= costly_flops && !fold_of(c) && core_of(c) < 0 &&
+                (shown(i) & ~shown(c))) {
+                if (rules.store_dear)
+                    cut(c, i, reason::dear);
+                else if (p.dears < max_dear && !rules.split)
+                    p.dear[p.dears++] = {c, i};
+            }
         bool contracted = false;
         unsigned char kept =
             0;  // of different sets the smallest stays: rows rather than everything

@@ -33,6 +33,7 @@ constexpr const char* sentence_of(reason r) {
         case reason::other_axes: return "one kernel reduces along one set of axes";
         case reason::dropped_axes:
             return "its reduced axes were dropped, and its reader has other axes in their place";
+        case reason::dear: return "it is costly, and each of its elements is read many times";
         case reason::repeated: return "it is one value for many rows, which each would compute it";
         case reason::partial: return "its reader varies along only a part of the reduced axes";
         case reason::wider: return "its reader broadcasts the matrix product";

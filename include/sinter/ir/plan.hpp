@@ -7,10 +7,11 @@
 namespace sinter::ir {
 
 /// How to schedule. `split` stores every reduction: the plan that stays valid when extents turn out
-/// to differ. The others are the guards of the rules; only tests switch them off, to see that
-/// something then goes wrong.
+/// to differ. `store_dear` stores costly values that their readers broadcast: the plan for hosts,
+/// where arithmetic is no cheaper than memory. The others are the guards of the rules; only tests
+/// switch them off, to see that something then goes wrong.
 struct policy {
-    bool split = false;
+    bool split = false, store_dear = false;
     bool one_contraction = true, reductions_aside = true, store_reduced = true,
          plain_operands = true, one_row_set = true, store_dropped = true, store_repeated = true,
          store_partial = true, store_wider = true, store_reshaped = true, contract_once = true,
@@ -25,6 +26,10 @@ struct plan {
     reason why[Cap]{};
     stage_plan stage[max_stages]{};
     int stages = 0;
+    // Costly values that a kernel computes again along axes that only their reader has. The split
+    // plan, which must serve where nothing else does, names none.
+    dear_value dear[max_dear]{};
+    int dears = 0;
 };
 
 }  // namespace sinter::ir

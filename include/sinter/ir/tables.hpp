@@ -73,6 +73,7 @@ enum class reason : unsigned char {
     repeated,            // one value for several rows: each row would compute it again
     partial,             // varies along a part of the folded axes
     wider,               // a contraction is broadcast by its reader
+    dear,                // a costly value is broadcast by its reader
     reshaped,            // read in another shape
     twice,               // two kernels would compute the same contraction or reduction
     capacity,            // the kernel would have too many instructions, arrays or passes
@@ -90,6 +91,13 @@ struct stage_plan {
 };
 inline constexpr int max_stages = 128;
 
+/// A value that costs at least costly_flops, and a reader that broadcasts it.
+struct dear_value {
+    short value = -1, reader = -1;
+};
+/// What exp costs, and the most such values that are told: more change no decision.
+inline constexpr int costly_flops = 14, max_dear = 4;
+
 /// A plan without its capacity: arrays by node, `stage` by stage.
 struct plan_view {
     const bool *live = nullptr, *stored = nullptr, *loaded = nullptr;
@@ -97,10 +105,12 @@ struct plan_view {
     const reason* why = nullptr;
     const stage_plan* stage = nullptr;
     int stages = 0;
+    const dear_value* dear = nullptr;
+    int dears = 0;
 };
 template <class P>
 constexpr plan_view view_of_plan(const P& p) {
-    return {p.live, p.stored, p.loaded, p.stage_of, p.why, p.stage, p.stages};
+    return {p.live, p.stored, p.loaded, p.stage_of, p.why, p.stage, p.stages, p.dear, p.dears};
 }
 
 /// One stored value of a stage: its instruction, its node, and the root it is, or -1 for a

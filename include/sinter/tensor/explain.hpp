@@ -40,7 +40,9 @@ std::string describe(const E& e, Describe describe_plan) {
     const auto describe_variant = [&](const exec::program_table& t) {
         exec::binding b(t);
         exec::target none;
-        if (!exec::bind(b, lists, 1) || !exec::evaluation(b, lists, 1, &none).fits()) return false;
+        if (!exec::bind(b, lists, 1) || exec::recomputes(b) ||
+            !exec::evaluation(b, lists, 1, &none).fits())
+            return false;
         text = describe_plan(b);
         return true;
     };
