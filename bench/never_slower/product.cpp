@@ -67,10 +67,6 @@ void add_layers(const std::string& size, int64 m, int64 k, int64 n) {
         .split([](layer& o) {
             o.p = o.x * o.column;
             o.y = matmul(o.p, o.w);
-        })
-        .split([](layer& o) {
-            o.t = matmul(o.x, o.w);
-            o.y = o.t * o.column;
         });
     compare("two products" + size, make)
         .fused([](layer& o) { o.y = sigmoid(matmul(o.x, o.w)) * tanh(matmul(o.x, o.v)); })
