@@ -10,18 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "sinter/simt/simt.hpp"
-
-#if defined(SINTER_TEST_ASAN)
-inline constexpr bool asan_flavour = true;
-#else
-inline constexpr bool asan_flavour = false;
-#endif
-#if defined(SINTER_TEST_RACE)
-inline constexpr bool race_flavour = true;
-#else
-inline constexpr bool race_flavour = false;
-#endif
+#include "support/schedules.hpp"
 
 namespace emulator_test {
 
@@ -29,6 +18,8 @@ namespace emulator = sinter::emulator;
 namespace simt = sinter::simt;
 using sinter::bfloat16;
 using sinter::uint32;
+using sinter_test::asan_flavour;
+using sinter_test::race_flavour;
 
 /// An array in the emulator's memory.
 template <class T>
@@ -99,12 +90,7 @@ inline std::string errors() {
 /// Runs `f` under every schedule.
 template <class F>
 void under_all_schedules(F f) {
-    for (const auto& o : schedules()) {
-        const emulator::scoped_options scope(o);
-        CAPTURE(static_cast<int>(o.schedule));
-        CAPTURE(o.seed);
-        f();
-    }
+    sinter_test::under(schedules(), f);
 }
 /// Launches a correct kernel: no alarm, every block ran.
 template <class K>

@@ -11,6 +11,7 @@
 
 #include "kernel/stage_builder.hpp"
 #include "sinter/kernel/launch.hpp"
+#include "support/schedules.hpp"
 
 namespace kernel_test {
 
@@ -20,16 +21,8 @@ namespace simt = sinter::simt;
 using sinter::bfloat16;
 using sinter::uint32;
 
-#if defined(SINTER_TEST_ASAN) || defined(SINTER_TEST_RACE)
-inline constexpr bool plain_flavour = false;
-#else
-inline constexpr bool plain_flavour = true;
-#endif
-#if defined(SINTER_TEST_RACE)
-inline constexpr bool race_flavour = true;
-#else
-inline constexpr bool race_flavour = false;
-#endif
+using sinter_test::race_flavour;
+inline constexpr bool plain_flavour = !sinter_test::asan_flavour && !race_flavour;
 
 /// n elements of the emulator's memory; element 0 lies `offset` elements behind an aligned address.
 template <class T>
@@ -239,12 +232,7 @@ inline std::vector<emulator::options> schedules() {
 }
 template <class F>
 void under_all_schedules(F f) {
-    for (const auto& o : schedules()) {
-        const emulator::scoped_options scope(o);
-        CAPTURE(static_cast<int>(o.schedule));
-        CAPTURE(o.seed);
-        f();
-    }
+    sinter_test::under(schedules(), f);
 }
 
 }  // namespace kernel_test
