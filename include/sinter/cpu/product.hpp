@@ -14,37 +14,50 @@ struct product_of {
     static constexpr int rows = 6, columns = 2 * lanes;
     typedef T vector __attribute__((vector_size(Bytes)));
 
-    template <int... I>
-    static SINTER_INLINE void add_step(vector (&c)[rows][2],
-                                       const std::byte* a,
-                                       const std::byte* b,
-                                       ints<I...>) {
-        vector b0, b1;
-        std::memcpy(&b0, b, Bytes);
-        std::memcpy(&b1, b + Bytes, Bytes);
-        T x[rows];
-        std::memcpy(x, a, sizeof x);
-        ((c[I][0] += x[I] * b0, c[I][1] += x[I] * b1), ...);
+    static SINTER_INLINE void add_row(
+        vector& c0, vector& c1, const std::byte* a, const vector& b0, const vector& b1) {
+        T x;
+        std::memcpy(&x, a, sizeof x);
+        c0 += x * b0;
+        c1 += x * b1;
     }
-    template <int... I>
-    static SINTER_INLINE void store(
-        vector (&c)[rows][2], std::byte* to, int64 ld, bool accumulate, ints<I...>) {
+    static SINTER_INLINE void store_row(const vector& c0,
+                                        const vector& c1,
+                                        std::byte* to,
+                                        bool accumulate) {
+        vector r0 = c0, r1 = c1;
         if (accumulate) {
-            vector old[rows][2];
-            (std::memcpy(old[I], to + I * ld, 2 * Bytes), ...);
-            ((c[I][0] += old[I][0], c[I][1] += old[I][1]), ...);
+            vector old0, old1;
+            std::memcpy(&old0, to, Bytes);
+            std::memcpy(&old1, to + Bytes, Bytes);
+            r0 += old0;
+            r1 += old1;
         }
-        (std::memcpy(to + I * ld, c[I], 2 * Bytes), ...);
+        std::memcpy(to, &r0, Bytes);
+        std::memcpy(to + Bytes, &r1, Bytes);
     }
-    static void run(
-        const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
-        vector sum[rows][2]{};
+    template <int... I>
+    static SINTER_INLINE void multiply(const std::byte* a,
+                                       const std::byte* b,
+                                       std::byte* c,
+                                       int64 ld,
+                                       int64 k,
+                                       bool accumulate,
+                                       ints<I...>) {
+        vector c0[rows]{}, c1[rows]{};
         for (int64 i = 0; i < k; ++i) {
-            add_step(sum, a, b, make_ints<rows>{});
+            vector b0, b1;
+            std::memcpy(&b0, b, Bytes);
+            std::memcpy(&b1, b + Bytes, Bytes);
+            (add_row(c0[I], c1[I], a + I * sizeof(T), b0, b1), ...);
             a += rows * sizeof(T);
             b += 2 * Bytes;
         }
-        store(sum, c, ld, accumulate, make_ints<rows>{});
+        (store_row(c0[I], c1[I], c + I * ld, accumulate), ...);
+    }
+    static void run(
+        const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
+        multiply(a, b, c, ld, k, accumulate, make_ints<rows>{});
     }
 };
 template <class T>

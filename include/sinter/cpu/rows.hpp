@@ -26,16 +26,15 @@ public:
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
             for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
-        tally* tallies = m.array<tally>(2 * folds);
+        const int levels = p.chunks() > 1 ? 2 : 1;  // parts of a row, and whole rows
+        tally* tallies = m.array<tally>(levels * folds);
         pass_ = m.array<runner>(code.passes);
         for (int k = 0; k < code.passes; ++k) {
             new (pass_ + k) runner(context_, code.pass[k], p.block, r);
             part_[k] = tallies;
-            for (int f = 0; f < pass_[k].folds(); ++f)
-                new (tallies++) tally(pass_[k].fold(f), m, p.rows());
-            whole_[k] = tallies;
-            for (int f = 0; f < pass_[k].folds(); ++f)
-                new (tallies++) tally(pass_[k].fold(f), m, p.rows());
+            whole_[k] = tallies + (levels - 1) * pass_[k].folds();
+            for (int f = 0; f < levels * pass_[k].folds(); ++f)
+                new (tallies++) tally(pass_[k].fold(f % pass_[k].folds()), m, p.rows());
         }
     }
 
@@ -44,7 +43,7 @@ public:
         begin(outer);
         for (int k = 0; k < context_.code.passes; ++k) {
             enter(k);
-            if (plan_.chunks() == 1) {
+            if (plan_.chunks() <= 1) {
                 fold(k, 0);
                 results(k, part_[k]);
             } else {

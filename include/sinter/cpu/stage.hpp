@@ -1,8 +1,12 @@
 // The tables of a stage.
 #pragma once
 
+#include <array>
+
 #include "sinter/cpu/engine.hpp"
+#include "sinter/cpu/fold.hpp"
 #include "sinter/cpu/inner.hpp"
+#include "sinter/cpu/product.hpp"
 
 namespace sinter::cpu {
 

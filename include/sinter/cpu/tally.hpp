@@ -88,7 +88,7 @@ private:
     int64 room_, rows_ = 0, blocks_ = 0;
     int levels_ = 0;
     std::byte* open_ = nullptr;
-    std::byte* level_[48];  // the first levels_ of them have a value
+    std::byte* level_[40];  // the first levels_ of them have a value
 };
 
 }  // namespace sinter::cpu
