@@ -209,6 +209,57 @@ struct ticket_sum {
     }
 };
 
+// ---- Blocks that wait for one another: each passes its value on, several rounds, two buffers
+
+enum class round_bug {
+    none,
+    no_fence,
+    no_fence_after,
+    no_wait,
+    waits_too_little,
+    no_barrier_after,
+    one_buffer,
+    read_only_load,
+    one_never_arrives,
+    not_cooperative
+};
+template <round_bug Bug>
+struct pass_round {
+    static constexpr int max_threads = 64, min_blocks = 1;
+    float *slot, *out;  // two slots for each block
+    unsigned* counter;
+
+    void meet(unsigned round) const {
+        const unsigned blocks = simt::gdim().x;
+        if (simt::tid().x == 0) {
+            if constexpr (Bug != round_bug::no_fence) simt::fence();
+            if (Bug != round_bug::one_never_arrives || simt::bid().x != 1 || round != 2)
+                simt::atomic_add(counter, 1U);
+            const unsigned early = Bug == round_bug::waits_too_little ? 1U : 0U;
+            if constexpr (Bug != round_bug::no_wait)
+                simt::wait_until(counter, (round + 1) * blocks - early);
+            if constexpr (Bug != round_bug::no_fence_after) simt::fence();
+        }
+        if constexpr (Bug != round_bug::no_barrier_after) simt::sync_block();
+    }
+    float read(const float* p) const {
+        if constexpr (Bug == round_bug::read_only_load) return simt::load<1>(p)[0];
+        return simt::load_coherent<1>(p)[0];
+    }
+    void operator()() const {
+        const unsigned blocks = simt::gdim().x, b = simt::bid().x;
+        float mine = float(b);
+        for (unsigned round = 0; round < 4; ++round) {
+            float* to = slot + (Bug == round_bug::one_buffer ? 0 : round % 2 * blocks);
+            if (simt::tid().x == 0) simt::store<1>(to + b, simt::vec<float, 1>{{mine}});
+            meet(round);
+            mine = read(to + (b + 1) % blocks) + 1.0F;
+            simt::sync_block();
+        }
+        simt::store<1>(out + b * 64 + simt::tid().x, simt::vec<float, 1>{{mine}});
+    }
+};
+
 // ---- Asynchronous copies: a pipeline of three stages that sums tiles of 256
 
 enum class pipeline_bug {

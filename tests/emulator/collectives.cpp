@@ -172,7 +172,7 @@ void shuffle(void* value,
         mismatch(shuffle_kind, printed("the width %d is not 1, 2, 4, 8, 16 or 32", width), l);
     shuffled mine{value, bytes, mode, argument, width};
     meet(shuffle_kind, mask, &mine, l, [l](void** payloads, unsigned all, warp_state&) {
-        unsigned char values[32][16];
+        unsigned char values[32][32];
         const auto of = [&](int i) -> shuffled& { return *static_cast<shuffled*>(payloads[i]); };
         for (int i = 0; i < 32; ++i) {
             if ((all >> i & 1U) == 0) continue;

@@ -120,6 +120,15 @@ struct block {
 inline constexpr std::size_t arena_bytes = 512 * 1024;
 inline constexpr std::size_t shared_red_zone = 1024;
 
+/// A fiber that waits for a counter in global memory.
+struct counter_wait {
+    fiber* who;
+    const unsigned* counter;
+    unsigned value;
+
+    bool over() const { return static_cast<int>(*counter - value) >= 0; }
+};
+
 struct engine {
     options wanted;
     result* out = nullptr;
@@ -139,7 +148,8 @@ struct engine {
     const char* name = "";
     dim grid, threads;
     std::size_t dynamic_limit = 0;
-    bool running = false, abandoned = false;
+    bool running = false, abandoned = false, cooperative = false;
+    std::vector<counter_wait> waits;
 };
 /// The one engine. Never destroyed, because kernels may run in destructors of statics.
 engine& the();
@@ -196,6 +206,8 @@ struct race_checker {
     virtual void warp_barrier(const block& b, unsigned warp, unsigned mask) = 0;
     virtual void fence(const fiber& f) = 0;
     virtual void atomic(const fiber& f, const void* p, std::size_t bytes, location l) = 0;
+    /// Sees what others did to an atomic, without writing it.
+    virtual void observe(const fiber& f, const void* p, std::size_t bytes, location l) = 0;
     virtual void access(
         const fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) = 0;
     virtual void in_flight(const block& b, const void* p, std::size_t bytes, bool on) = 0;

@@ -164,6 +164,34 @@ void touch(const void* p, std::size_t bytes, bool write, location l) {
 
 // ---- Atomics and the fence
 
+// Lets those go on whose counter has come to its value.
+static void end_waits() {
+    auto& waits = the().waits;
+    for (std::size_t i = 0; i < waits.size();) {
+        if (!waits[i].over()) {
+            ++i;
+            continue;
+        }
+        make_ready(waits[i].who);
+        waits.erase(waits.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+void wait_until(const unsigned* p, unsigned value, location l) {
+    maybe_preempt();
+    engine& e = the();
+    fiber& f = *e.self;
+    if (!e.cooperative)
+        fail("wait_until: " + thread_name(f) + " waits for another block at " + place(l) +
+             ", but the launch is not cooperative: the other may never start.");
+    if (!aligned(p, sizeof *p))
+        fail("align: " + thread_name(f) + " waits for a misaligned counter at " + place(l) + ".");
+    const counter_wait w{&f, p, value};
+    if (!w.over()) {
+        e.waits.push_back(w);
+        wait_here("wait_until", l);
+    }
+    if (race != nullptr) race->observe(f, p, sizeof *p, l);
+}
 template <class T, class F>
 static T atomically(T* p, location l, F next) {
     maybe_preempt();
@@ -176,6 +204,7 @@ static T atomically(T* p, location l, F next) {
     if (race != nullptr) race->atomic(f, p, sizeof(T), l);
     const T old = *p;
     *p = next(old);
+    end_waits();
     return old;
 }
 int atomic_add(int* p, int v, location l) {

@@ -63,6 +63,18 @@ bool run_ticket() {
     simt::launch(ticket_sum<Bug>{partial.p(), out.p(), counter.p()}, {7}, {64});
     return close(out, [](int i) { return 7.0F * float((i + 1) % 64); }) && *counter.p() == 0;
 }
+template <round_bug Bug>
+bool run_round() {
+    constexpr unsigned blocks = 5;
+    buffer<float> slot(std::vector<float>(2 * blocks, 0.0F)), out(std::size_t(blocks * 64));
+    buffer<unsigned> counter(std::vector<unsigned>{0});
+    simt::launch(pass_round<Bug>{slot.p(), out.p(), counter.p()},
+                 {blocks},
+                 {64},
+                 0,
+                 Bug != round_bug::not_cooperative);
+    return close(out, [](int i) { return float((i / 64 + 4) % 5 + 4); });
+}
 template <pipeline_bug Bug>
 bool run_pipeline() {
     buffer<float> x(counting(5 * 256, 256)), y(std::size_t(64));
@@ -290,6 +302,15 @@ const row defects[] = {
     {"ticket: no barrier before it", race, &run_ticket<ticket_bug::no_barrier_before>},
     {"ticket: no barrier after it", race, &run_ticket<ticket_bug::no_barrier_after>},
     {"ticket: read-only load", race, &run_ticket<ticket_bug::read_only_load>},
+    {"round: no fence", race, &run_round<round_bug::no_fence>},
+    {"round: no fence after it", race, &run_round<round_bug::no_fence_after>},
+    {"round: no wait", race, &run_round<round_bug::no_wait>},
+    {"round: waits for all but one", race, &run_round<round_bug::waits_too_little>},
+    {"round: no barrier after it", race, &run_round<round_bug::no_barrier_after>},
+    {"round: one buffer", race, &run_round<round_bug::one_buffer>},
+    {"round: read-only load", race, &run_round<round_bug::read_only_load>},
+    {"round: one never arrives", engine, &run_round<round_bug::one_never_arrives>},
+    {"round: blocks that need not run together", engine, &run_round<round_bug::not_cooperative>},
     {"pipeline: no barrier", race, &run_pipeline<pipeline_bug::no_barrier>},
     {"pipeline: no wait", race | asan, &run_pipeline<pipeline_bug::no_wait>},
     {"pipeline: wait too short", race | asan, &run_pipeline<pipeline_bug::waits_too_little>},
@@ -335,6 +356,7 @@ const row twins[] = {
     {"ticket: reader's fence before the barrier", 0, &run_ticket<ticket_bug::fence_by_reader>},
     {"ticket: drawn by another thread", 0, &run_ticket<ticket_bug::drawn_by_other>},
     {"ticket: drawn by another lane", 0, &run_ticket<ticket_bug::drawn_in_warp>},
+    {"round", 0, &run_round<round_bug::none>},
     {"pipeline", 0, &run_pipeline<pipeline_bug::none>},
     twin<lanes_missing>(),
     twin<caller_not_in_mask>(),
@@ -415,6 +437,10 @@ TEST_CASE("emulator: reports name the thread, the place and the rule") {
         {&run_rule<waits_crosswise<true>>,
          {"deadlock: ", "63 wait in sync_block at planted_bugs.cpp:"},
          true},
+        {&run_round<round_bug::one_never_arrives>,
+         {"deadlock: ", "1 wait in wait_until at bug_kernels.hpp:"},
+         true},
+        {&run_round<round_bug::not_cooperative>, {"the launch is not cooperative"}, true},
         {&run_rule<carves_too_much<true>>, {"carves 400 bytes", "launched with 256"}, true},
         {&run_rule<lanes_left_early<true>>, {"sync_warp: mask ffffffff names lanes that"}, true},
         {&run_rule<warp_leaves_early<true>>, {"barrier: "}, true},

@@ -54,6 +54,10 @@ public:
         check(f, p, bytes, true, interned(l) | atomic_mark);
         clocks_.atomic(f, p);
     }
+    void observe(const fiber& f, const void* p, std::size_t bytes, location l) override {
+        check(f, p, bytes, false, interned(l) | atomic_mark);
+        clocks_.observe(f, p);
+    }
     void access(
         const fiber& f, const void* p, std::size_t bytes, access_kind kind, location l) override {
         const std::uint32_t mark = kind == access_kind::read_only ? read_only_mark : 0;

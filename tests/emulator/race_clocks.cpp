@@ -158,6 +158,10 @@ knowledge clocks::snapshot(const thread_clock& t) {
         own->push_back({t.last_fence.block, whole_block, t.last_fence.epoch});
     return own;
 }
+void clocks::observe(const fiber& f, const void* p) {
+    thread_clock& t = threads_[f.index];
+    t.pending = join(t.pending, released_[p]);
+}
 void clocks::atomic(const fiber& f, const void* p) {
     thread_clock& t = threads_[f.index];
     knowledge& there = released_[p];

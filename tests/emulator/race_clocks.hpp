@@ -44,6 +44,7 @@ public:
     void warp_barrier(const block& b, unsigned warp, unsigned mask);
     void fence(const fiber& f);
     void atomic(const fiber& f, const void* p);
+    void observe(const fiber& f, const void* p);
     /// The id that the next segment gets.
     std::uint32_t next_id() const { return first_ + static_cast<std::uint32_t>(segments_.size()); }
     /// Starts the ids again: no stamp of an older launch is left.

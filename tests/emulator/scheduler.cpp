@@ -312,6 +312,9 @@ static bool acceptable(dim grid, dim block, int max_threads, std::size_t dynamic
     if (grid.x > 0x7fffffffU || grid.y > 65535 || grid.z > 65535 || blocks > 0x7fffffffU)
         return refuse("the grid exceeds the limits");
     if (dynamic_shared > the().wanted.shared_limit) return refuse("too much shared memory");
+    // Thousands of fibers are no harm, millions would be.
+    if (the().cooperative && blocks * threads > 65536)
+        return refuse("a cooperative launch of more threads than run at the same time");
     return true;
 }
 static void describe_host_stack() {
@@ -332,11 +335,13 @@ static void describe_host_stack() {
 static void run_launch(dim grid, dim block) {
     engine& e = the();
     const unsigned blocks = grid.x * grid.y * grid.z, threads = block.x * block.y * block.z;
-    const unsigned resident = std::min(std::max(1U, e.wanted.resident_blocks), blocks);
+    const unsigned resident =
+        e.cooperative ? blocks : std::min(std::max(1U, e.wanted.resident_blocks), blocks);
     make_room(std::size_t(resident) * threads, resident);
     e.random.seed(e.wanted.seed);
     e.abandoned = false;
     e.slots.clear();
+    e.waits.clear();
     e.slots.resize(resident);
     describe_host_stack();
     e.self = &e.host;
@@ -361,7 +366,8 @@ const result& launch(const char* name,
                      int max_threads,
                      std::size_t dynamic_shared,
                      void (*body)(const void*),
-                     const void* arguments) {
+                     const void* arguments,
+                     bool cooperative) {
     static std::mutex& one_at_a_time = *new std::mutex;
     if (launching) fail("launch: a kernel launched another kernel.");
     const std::lock_guard lock(one_at_a_time);
@@ -372,6 +378,7 @@ const result& launch(const char* name,
     e.grid = grid;
     e.threads = block;
     e.dynamic_limit = dynamic_shared;
+    e.cooperative = cooperative;
     e.body = body;
     e.arguments = arguments;
     if (acceptable(grid, block, max_threads, dynamic_shared)) {

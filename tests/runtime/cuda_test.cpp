@@ -32,11 +32,15 @@ const void* entry() {
     return reinterpret_cast<const void*>(&add_kernel);
 }
 
-void launch_add(const storage_ptr& s, float by, unsigned shared = 0) {
+void launch_add(const storage_ptr& s, float by, unsigned shared = 0, bool cooperative = false) {
     void* data = s->data();
     int n = static_cast<int>(s->bytes() / sizeof(float));
     void* args[] = {&data, &n, &by};
-    cuda_launch({.kernel = "map", .where = s->where(), .grid = {2, 1, 1}, .block = {32, 1, 1}},
+    cuda_launch({.kernel = "map",
+                 .where = s->where(),
+                 .grid = {2, 1, 1},
+                 .block = {32, 1, 1},
+                 .cooperative = cooperative},
                 entry(),
                 args,
                 shared);
@@ -53,7 +57,7 @@ bool work(device d) {
     copy(a->data(), d, in.data(), device::host(), bytes);
     fill_zero(b->data(), d, bytes);
     launch_add(b, 5);
-    launch_add(a, 1, 100 * 1024);
+    launch_add(a, 1, 100 * 1024, true);
     copy(b->data(), d, a->data(), d, bytes);
     other.wait(mine);
     b->note_use(other);
@@ -91,6 +95,8 @@ TEST_CASE("a whole session on one device") {
     CHECK(fake().last_shared == 100 * 1024);
     CHECK(fake().count("set_pool_threshold") == 1);
     CHECK(fake().count("set_max_shared") == 1);
+    CHECK(fake().count("launch_kernel") == 1);
+    CHECK(fake().count("launch_cooperative") == 1);
     CHECK(fake().count("set_device") == 0);    // it was current already
     CHECK(fake().count("event_record") == 3);  // two of the session, one to free b
     CHECK(fake().count("free_async") == 2);

@@ -155,8 +155,21 @@ struct fake_cuda_calls {
 
     static int launch_kernel(
         const void* entry, dim grid, dim block, void** args, sinter::uint64 shared, void* stream) {
+        return launch("launch_kernel", entry, grid, block, args, shared, stream);
+    }
+    static int launch_cooperative(
+        const void* entry, dim grid, dim block, void** args, sinter::uint64 shared, void* stream) {
+        return launch("launch_cooperative", entry, grid, block, args, shared, stream);
+    }
+    static int launch(const char* call,
+                      const void* entry,
+                      dim grid,
+                      dim block,
+                      void** args,
+                      sinter::uint64 shared,
+                      void* stream) {
         const lock l(fake().mutex);
-        if (const int e = fake().begin_on_device("launch_kernel")) return e;
+        if (const int e = fake().begin_on_device(call)) return e;
         if (shared > fake().shared_limit) return fake_cuda::last_error = 1;
         const auto known = fake().kernels.find(entry);
         if (known == fake().kernels.end() && fake().any_kernel) {
@@ -418,17 +431,17 @@ private:
     static const cuda_api& table() {
         using c = fake_cuda_calls;
         static constexpr cuda_api calls{
-            c::device_count,       c::set_device,         c::get_device,
-            c::device_attribute,   c::device_synchronize, c::set_pool_threshold,
-            c::pool_state,         c::pool_trim,          c::memory_info,
-            c::malloc_async,       c::free_async,         c::free,
-            c::malloc_host,        c::free_host,          c::memcpy_async,
-            c::memset_async,       c::launch_kernel,      c::set_max_shared,
-            c::stream_create,      c::stream_destroy,     c::stream_query,
-            c::stream_synchronize, c::stream_wait_event,  c::event_create,
-            c::event_destroy,      c::event_record,       c::event_query,
-            c::event_synchronize,  c::event_elapsed,      c::get_last_error,
-            c::peek_last_error,    c::error_string};
+            c::device_count,     c::set_device,         c::get_device,
+            c::device_attribute, c::device_synchronize, c::set_pool_threshold,
+            c::pool_state,       c::pool_trim,          c::memory_info,
+            c::malloc_async,     c::free_async,         c::free,
+            c::malloc_host,      c::free_host,          c::memcpy_async,
+            c::memset_async,     c::launch_kernel,      c::launch_cooperative,
+            c::set_max_shared,   c::stream_create,      c::stream_destroy,
+            c::stream_query,     c::stream_synchronize, c::stream_wait_event,
+            c::event_create,     c::event_destroy,      c::event_record,
+            c::event_query,      c::event_synchronize,  c::event_elapsed,
+            c::get_last_error,   c::peek_last_error,    c::error_string};
         return calls;
     }
 

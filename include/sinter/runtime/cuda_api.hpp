@@ -89,6 +89,9 @@ struct cuda_api {
 
     int (*launch_kernel)(
         const void* entry, dim grid, dim block, void** args, uint64 shared_bytes, void* stream);
+    // The same; refused unless all blocks can run at the same time.
+    int (*launch_cooperative)(
+        const void* entry, dim grid, dim block, void** args, uint64 shared_bytes, void* stream);
     int (*set_max_shared)(const void* entry, int bytes);
 
     int (*stream_create)(void** out);

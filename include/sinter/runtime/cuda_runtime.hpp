@@ -74,6 +74,15 @@ struct cuda_runtime_calls {
                                 shared_bytes,
                                 stream_of(stream));
     }
+    static int launch_cooperative(
+        const void* entry, dim grid, dim block, void** args, uint64 shared_bytes, void* stream) {
+        return cudaLaunchCooperativeKernel(entry,
+                                           {grid.x, grid.y, grid.z},
+                                           {block.x, block.y, block.z},
+                                           args,
+                                           shared_bytes,
+                                           stream_of(stream));
+    }
     static int set_max_shared(const void* entry, int bytes) {
         return cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
     }
@@ -161,6 +170,7 @@ inline constexpr cuda_api the_cuda_runtime{
     .memcpy_async = cuda_runtime_calls::memcpy_async,
     .memset_async = cuda_runtime_calls::memset_async,
     .launch_kernel = cuda_runtime_calls::launch_kernel,
+    .launch_cooperative = cuda_runtime_calls::launch_cooperative,
     .set_max_shared = cuda_runtime_calls::set_max_shared,
     .stream_create = cuda_runtime_calls::stream_create,
     .stream_destroy = cuda_runtime_calls::stream_destroy,

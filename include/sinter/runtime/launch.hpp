@@ -105,10 +105,11 @@ inline void cuda_launch(const launch_record& r,
                                           .stream = s.handle(),
                                           .grid = r.grid,
                                           .block = r.block});
-    const int code = cuda->launch_kernel(entry, r.grid, r.block, args, shared_bytes, s.handle());
+    const auto call = r.cooperative ? cuda->launch_cooperative : cuda->launch_kernel;
+    const int code = call(entry, r.grid, r.block, args, shared_bytes, s.handle());
     if (code != cuda_success) {
         if (!is_sticky(code)) cuda.log().forget(number);
-        cuda.fail(code, "cudaLaunchKernel");
+        cuda.fail(code, r.cooperative ? "cudaLaunchCooperativeKernel" : "cudaLaunchKernel");
     }
     note_launch(r);
 }

@@ -13,8 +13,9 @@ struct launch_record {
     const char* kernel = "";  // "map", "row", "reduce", "matmul", ...: a literal
     device where{};
     dim grid{}, block{};
-    int64 bytes_in = 0;   // the bytes of the arrays that it reads
-    int64 bytes_out = 0;  // and of those that it writes
+    int64 bytes_in = 0;        // the bytes of the arrays that it reads
+    int64 bytes_out = 0;       // and of those that it writes
+    bool cooperative = false;  // its blocks wait for one another
     // Only while launches are watched:
     int64 traffic = -1;  // bytes read and written, each array once; negative: as above
     int64 flops = 0;

@@ -53,7 +53,7 @@ struct shuffle_down {
 // Word by word; a shorter value travels in the low bytes of one word.
 template <class Mode, class T>
 SINTER_DEVICE T shuffle(T v, int argument, int width, unsigned mask) {
-    static_assert(__is_trivially_copyable(T) && sizeof(T) <= 16);
+    static_assert(__is_trivially_copyable(T) && sizeof(T) <= 32);
     unsigned words[(sizeof(T) + 3) / 4] = {};
     memcpy(words, &v, sizeof(T));
 #pragma unroll
@@ -62,7 +62,7 @@ SINTER_DEVICE T shuffle(T v, int argument, int width, unsigned mask) {
     return v;
 }
 /// The value that lane `source` holds, within groups of `width` lanes. T is trivially copyable and
-/// has 1 to 16 bytes. Orders no memory.
+/// has 1 to 32 bytes. Orders no memory.
 template <class T>
 SINTER_DEVICE T shfl(T v, int source, int width = 32, unsigned mask = full_mask) {
     return shuffle<shuffle_index>(v, source, width, mask);
@@ -198,6 +198,15 @@ SINTER_DEVICE vec<T, N> load_coherent(const T* p) {
     for (int i = 0; i < parts::count; ++i)
         load_relaxed(r.part[i], reinterpret_cast<const typename parts::type*>(p) + i);
     return bits_as<vec<T, N>>(r);
+}
+/// Waits until the counter at `p`, which other blocks advance, has come to `value`; it may wrap
+/// around. Orders no memory: a fence has to follow. Only in a cooperative launch, whose blocks all
+/// run at the same time.
+SINTER_DEVICE void wait_until(const unsigned* p, unsigned value) {
+    unsigned now;
+    do {
+        load_relaxed(now, p);
+    } while (static_cast<int>(now - value) < 0);
 }
 /// N values to global memory. `p` is aligned as vec<T, N>.
 template <int N, class T>

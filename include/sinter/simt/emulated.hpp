@@ -32,21 +32,21 @@ inline void sync_warp(unsigned mask = full_mask, location l = location::here()) 
 template <class T>
 inline T shfl(
     T v, int source, int width = 32, unsigned mask = full_mask, location l = location::here()) {
-    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 32);
     emulator::shuffle(&v, sizeof(T), emulator::shuffle_mode::index, source, width, mask, l);
     return v;
 }
 template <class T>
 inline T shfl_xor(
     T v, int bits, int width = 32, unsigned mask = full_mask, location l = location::here()) {
-    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 32);
     emulator::shuffle(&v, sizeof(T), emulator::shuffle_mode::exclusive_or, bits, width, mask, l);
     return v;
 }
 template <class T>
 inline T shfl_down(
     T v, int delta, int width = 32, unsigned mask = full_mask, location l = location::here()) {
-    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 32);
     emulator::shuffle(&v, sizeof(T), emulator::shuffle_mode::down, delta, width, mask, l);
     return v;
 }
@@ -97,6 +97,9 @@ inline vec<T, N> load_coherent(const T* p, location l = location::here()) {
     emulator::global_access(
         p, sizeof(vec<T, N>), alignof(vec<T, N>), emulator::access_kind::ordinary, l);
     return *reinterpret_cast<const vec<T, N>*>(p);
+}
+inline void wait_until(const unsigned* p, unsigned value, location l = location::here()) {
+    emulator::wait_until(p, value, l);
 }
 template <int N, class T>
 inline void store(T* p, const vec<T, N>& value, location l = location::here()) {
@@ -171,16 +174,21 @@ template <class K>
 inline void (*body_pointer())(const void*) {
     return &run_body<K>;
 }
-/// Runs `k` on the emulator and returns what it found and did; never throws.
+/// Runs `k` on the emulator and returns what it found and did; never throws. All blocks of a
+/// cooperative launch run at the same time, so they may wait for one another.
 template <class K>
-inline const emulator::result& launch(const K& k,
-                                      dim grid,
-                                      dim block,
-                                      std::size_t shared_bytes = 0) {
+inline const emulator::result& launch(
+    const K& k, dim grid, dim block, std::size_t shared_bytes = 0, bool cooperative = false) {
     static_assert(std::is_trivially_copyable_v<K>, "a kernel is passed by its bytes");
     static_assert(K::min_blocks >= 1 && K::max_threads >= 1 && K::max_threads <= 1024);
-    return emulator::launch(
-        __PRETTY_FUNCTION__, grid, block, K::max_threads, shared_bytes, &run_body<K>, &k);
+    return emulator::launch(__PRETTY_FUNCTION__,
+                            grid,
+                            block,
+                            K::max_threads,
+                            shared_bytes,
+                            &run_body<K>,
+                            &k,
+                            cooperative);
 }
 
 }  // namespace emu_abi

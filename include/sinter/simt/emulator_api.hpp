@@ -99,14 +99,16 @@ struct result {
 const result& last();
 
 /// Runs `body(arguments)` as a kernel and returns its result. Never throws and never aborts: the
-/// caller decides what an error means. Launches of several host threads run one after another.
+/// caller decides what an error means. Launches of several host threads run one after another. In a
+/// cooperative launch all blocks are resident, whatever the options say.
 const result& launch(const char* name,
                      dim grid,
                      dim block,
                      int max_threads,
                      std::size_t dynamic_shared,
                      void (*body)(const void*),
-                     const void* arguments);
+                     const void* arguments,
+                     bool cooperative = false);
 
 /// Exactly `bytes` bytes (0 allowed) aligned to 256 and filled with 0xff, between red zones:
 /// poisoned under ASan, compared after every launch elsewhere. The race flavour watches them. Null
@@ -159,6 +161,7 @@ void shuffle(void* value,
              location l);
 unsigned ballot(bool predicate, unsigned mask, location l);
 void fence(location l);
+void wait_until(const unsigned* p, unsigned value, location l);
 int atomic_add(int* p, int v, location l);
 unsigned atomic_add(unsigned* p, unsigned v, location l);
 uint64 atomic_add(uint64* p, uint64 v, location l);
