@@ -2,6 +2,7 @@
 // tests must notice. The race flavour notices all of them; wrong values or a stuck block show most
 // of them in every flavour.
 #include <algorithm>
+#include <tuple>
 
 #include "kernel/stages.hpp"
 #include "kernel/support.hpp"
@@ -9,7 +10,7 @@
 namespace kernel_test {
 namespace {
 
-enum class site { none, block, fence, shuffle };
+enum class site { none, block, fence, shuffle, broadcast, copies, counter };
 
 // The real calls but for one.
 template <site Kind, int Number>
@@ -30,7 +31,26 @@ struct without {
             return simt::shfl_down(v, delta);
         }
     }
+    template <int Site, class T>
+    static T shfl(T v, int source) {
+        if constexpr (Kind == site::broadcast && Site == Number) {
+            return v;
+        } else {
+            return simt::shfl(v, source);
+        }
+    }
+    template <int Site>
+    static void copies() {
+        if constexpr (Kind != site::copies || Site != Number) simt::cp_async_wait<0>();
+    }
+    template <int Site>
+    static void counter(const unsigned* p, unsigned value) {
+        if constexpr (Kind != site::counter || Site != Number) simt::wait_until(p, value);
+    }
 };
+
+constexpr kernel::device_limits wide_device{16, 48 * 1024, 100 * 1024};
+constexpr kernel::device_limits narrow_device{1, 48 * 1024, 100 * 1024};
 
 // Each returns true when the run was clean and its result right.
 template <class Sync>
@@ -48,16 +68,14 @@ bool map_runs() {
     return right;
 }
 template <class Sync>
-bool row_runs() {
-    const int64 rows = 7, n = 150;
+bool softmax_runs(int64 rows, int64 n, const kernel::device_limits& d, unsigned team) {
+    using C = stage<softmax<dtype::f32>>;
     array<float> z(rows * n), out(rows * n);
     fill_samples(z, 1);
     binding b({rows}, {n});
     b.load(z.data(), {n, 1}).store(out.data(), {n, 1});
-    // Two blocks, so that each has several rows one after another.
-    auto plan = kernel::plan_launch<stage<softmax<dtype::f32>>, Sync>(b.stage(), small_device);
-    plan.grid.x = 2;
-    bool right = simt::launch(plan.kernel, plan.grid, plan.block, plan.shared_bytes).errors.empty();
+    CHECK(kernel::plan_launch<C, Sync>(b.stage(), d).kernel.g.team == team);
+    bool right = try_run<C, Sync>(b.stage(), d).errors.empty();
     for (int64 i = 0; i < rows; ++i) {
         double sum = 0;
         for (int64 j = 0; j < n; ++j) sum += std::exp(static_cast<double>(z[i * n + j]));
@@ -65,6 +83,17 @@ bool row_runs() {
             right &= close(out[i * n + j], std::exp(static_cast<double>(z[i * n + j])) / sum, 16);
     }
     return right;
+}
+// Rows of some lanes of a warp and of several warps; each block has several rows one after another.
+template <class Sync>
+bool row_runs() {
+    return softmax_runs<Sync>(40 * 32, 9, narrow_device, 1) &&
+           softmax_runs<Sync>(9, 4000, narrow_device, 1);
+}
+// Teams of three blocks, which have several rows one after another.
+template <class Sync>
+bool team_runs() {
+    return softmax_runs<Sync>(5, 4096, {3, 8 * 1024, 20 * 1024}, 3);
 }
 
 template <class Sync>
@@ -87,13 +116,33 @@ bool sums_run(int64 rows, int64 length, bool columns, const kernel::device_limit
     }
     return right;
 }
-constexpr kernel::device_limits wide_device{16, 48 * 1024, 100 * 1024};
-constexpr kernel::device_limits narrow_device{1, 48 * 1024, 100 * 1024};
 template <class Sync>
 bool reduce_runs() {
     return sums_run<Sync>(32 * 40, 8, true, narrow_device) &&
            sums_run<Sync>(3, 9000, false, wide_device) &&
            sums_run<Sync>(8, 5000, true, wide_device);
+}
+// Sums of columns, a strip of them per thread, whole and split; several tiles per block.
+template <class Sync>
+bool wide_runs() {
+    for (const auto& [columns, length, d] :
+         {std::tuple{int64{128 * 40}, int64{9}, narrow_device}, {256, 2000, wide_device}}) {
+        using C = stage<column_sum>;
+        array<float> x(columns * length), sum(columns);
+        fill_samples(x, 1);
+        binding b({columns}, {length});
+        b.load(x.data(), {1, columns}).store(sum.data(), {1, 0});
+        const auto plan = kernel::plan_launch<C, Sync>(b.stage(), d);
+        CHECK(plan.kernel.g.wide_outputs);
+        CHECK((plan.grid.y > 1) == (columns == 256));
+        if (!try_run<C, Sync>(b.stage(), d).errors.empty()) return false;
+        for (int64 i = 0; i < columns; ++i) {
+            double s = 0;
+            for (int64 j = 0; j < length; ++j) s += static_cast<double>(x[j * columns + i]);
+            if (!close(sum[i], s, 256)) return false;
+        }
+    }
+    return true;
 }
 
 template <class Sync, class T>
@@ -126,18 +175,34 @@ struct mutant {
     const char* name;
     bool (*runs)();
     bool by_value;  // shows without the race checker
+    bool stops_asan = false;
 };
 constexpr mutant mutants[] = {
     {"map: barrier 0", map_runs<without<site::block, 0>>, true},
     {"row: barrier 0", row_runs<without<site::block, 0>>, true},
     {"row: shuffle 0", row_runs<without<site::shuffle, 0>>, true},
+    {"row: broadcast 0", row_runs<without<site::broadcast, 0>>, true},
+    {"row: copies 0", row_runs<without<site::copies, 0>>, true, true},
+    {"row, teams: barrier 0", team_runs<without<site::block, 0>>, true},
+    {"row, teams: barrier 1", team_runs<without<site::block, 1>>, true},
+    {"row, teams: shuffle 0", team_runs<without<site::shuffle, 0>>, true},
+    {"row, teams: shuffle 1", team_runs<without<site::shuffle, 1>>, true},
+    {"row, teams: broadcast 1", team_runs<without<site::broadcast, 1>>, true},
+    {"row, teams: fence 0", team_runs<without<site::fence, 0>>, false},
+    {"row, teams: fence 1", team_runs<without<site::fence, 1>>, false},
+    {"row, teams: counter 0", team_runs<without<site::counter, 0>>, true},
     {"reduce: barrier 0", reduce_runs<without<site::block, 0>>, true},
-    {"reduce: barrier 1", reduce_runs<without<site::block, 1>>, true},
+    {"reduce: shuffle 0", reduce_runs<without<site::shuffle, 0>>, true},
     {"reduce: barrier 2", reduce_runs<without<site::block, 2>>, false},
     {"reduce: barrier 3", reduce_runs<without<site::block, 3>>, true},
-    {"reduce: barrier 4", reduce_runs<without<site::block, 4>>, true},
-    {"reduce: fence 0", reduce_runs<without<site::fence, 0>>, false},
-    {"reduce: fence 1", reduce_runs<without<site::fence, 1>>, false},
+    {"reduce: fence 2", reduce_runs<without<site::fence, 2>>, false},
+    {"reduce: fence 3", reduce_runs<without<site::fence, 3>>, false},
+    {"reduce, wide: barrier 2", wide_runs<without<site::block, 2>>, false},
+    {"reduce, wide: barrier 3", wide_runs<without<site::block, 3>>, false},
+    {"reduce, wide: barrier 4", wide_runs<without<site::block, 4>>, true},
+    {"reduce, wide: barrier 5", wide_runs<without<site::block, 5>>, false},
+    {"reduce, wide: fence 2", wide_runs<without<site::fence, 2>>, false},
+    {"reduce, wide: fence 3", wide_runs<without<site::fence, 3>>, false},
     {"matmul: barrier 0", matmul_runs<without<site::block, 0>>, true},
     {"matmul: barrier 1", matmul_runs<without<site::block, 1>>, true},
     {"matmul: barrier 2", matmul_runs<without<site::block, 2>>, true},
@@ -160,13 +225,17 @@ int noticed(bool (*runs)()) {
 TEST_CASE("mutation: with all sites in place every schedule is clean") {
     for (bool (*runs)() : {map_runs<without<site::none, 0>>,
                            row_runs<without<site::none, 0>>,
+                           team_runs<without<site::none, 0>>,
                            reduce_runs<without<site::none, 0>>,
+                           wide_runs<without<site::none, 0>>,
                            matmul_runs<without<site::none, 0>>,
                            mma_runs<without<site::none, 0>>})
         CHECK(noticed(runs) == 0);
 }
 TEST_CASE("mutation: each barrier, fence and shuffle is missed") {
     for (const mutant& m : mutants) {
+        // ASan notices in its own way.
+        if (m.stops_asan && !plain_flavour && !race_flavour) continue;
         const int n = noticed(m.runs);
         const std::string name = m.name;
         CAPTURE(name);

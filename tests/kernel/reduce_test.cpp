@@ -76,7 +76,10 @@ TEST_CASE("reduce: every type, along rows, columns and neither, split and whole"
                                {2, 997},
                                {37, 101},
                                {300, 40},
-                               {70, 1500}};
+                               {70, 1500},
+                               {512, 90},
+                               {260, 33},
+                               {1024, 3}};
     for (const extents& e : all)
         for (const walk w : {walk::columns, walk::rows, walk::strided}) {
             check<float>(e.rows, e.length, w, small_device);
@@ -94,22 +97,124 @@ TEST_CASE("reduce: under every schedule") {
     });
 }
 
+struct summed {
+    int64 outer, length;  // x[outer][length] is summed over the axis that `columns` says
+    bool columns;
+};
 TEST_CASE("reduce: a split has the same bits in every schedule, and is split") {
-    const int64 n = 100003;
-    array<float> x(n);
-    for (int64 i = 0; i < n; ++i) x[i] = std::sin(static_cast<float>(i));
-    std::vector<float> seen;
-    under_all_schedules([&] {
-        array<float> out(1);
-        binding b({}, {n});
-        b.load(x.data(), {1}).load(x.data(), {1}).scalar(1).store(out.data(), {0});
-        b.store<float>(nullptr, {0}).store<int64>(nullptr, {0}).store<bool>(nullptr, {0});
-        using C = stage<statistics<dtype::f32>>;
-        CHECK(kernel::plan_launch<C>(b.stage(), wide_device).grid.y > 4);
-        run<C>(b, wide_device);
-        seen.push_back(out[0]);
+    for (const summed& c :
+         {summed{1, 100003, false}, summed{3, 40000, false}, summed{512, 1500, true}}) {
+        const int64 n = c.outer * c.length;
+        array<float> x(n), y(n);
+        for (int64 i = 0; i < n; ++i) x[i] = std::sin(static_cast<float>(i));
+        std::vector<float> seen;
+        under_all_schedules([&] {
+            array<float> out(c.outer);
+            binding b({c.outer}, {c.length});
+            const int64 step = c.columns ? c.outer : 1, apart = c.columns ? 1 : c.length;
+            b.load(x.data(), {apart, step}).load(x.data(), {apart, step}).scalar(1);
+            b.store(out.data(), {1, 0});
+            b.store<float>(nullptr, {1, 0}).store<int64>(nullptr, {1, 0});
+            b.store<bool>(nullptr, {1, 0});
+            using C = stage<statistics<dtype::f32>>;
+            const auto plan = kernel::plan_launch<C>(b.stage(), wide_device);
+            CHECK(plan.grid.y > 4);
+            CHECK(plan.kernel.g.wide_outputs == c.columns);
+            run<C>(b, wide_device);
+            if (seen.empty()) seen.assign(out.data(), out.data() + c.outer);
+            CHECK(std::memcmp(out.data(), seen.data(), out.bytes()) == 0);
+        });
+        for (int64 i = 0; i < c.outer; ++i) {
+            double want = 0;
+            for (int64 j = 0; j < c.length; ++j) {
+                const auto v =
+                    static_cast<double>(x[c.columns ? j * c.outer + i : i * c.length + j]);
+                want += v * v;
+            }
+            CHECK(close(seen[static_cast<std::size_t>(i)], want, 64));
+        }
+    }
+}
+
+// x[a][c][q] is reduced over a and q, or y[a][q][c] over a: what a layer's statistics need.
+TEST_CASE("reduce: mixed axes and columns of views, each array read once") {
+    using C = stage<statistics<dtype::f32>>;
+    struct shape {
+        int64 a, c, q, offset;
+        bool vectors;  // of the mixed axes
+    };
+    under_all_schedules([] {
+        for (const shape& s : {shape{7, 5, 16, 0, true},
+                               shape{7, 5, 16, 1, false},
+                               shape{90, 3, 49, 0, false},
+                               shape{40, 2, 300, 0, true}}) {
+            CAPTURE(s.q);
+            const int64 n = s.a * s.c * s.q;
+            array<float> x(n, s.offset), mean(s.c), top(s.c);
+            array<int64> at(s.c);
+            fill_samples(x, 1);
+            binding b({s.c}, {s.a, s.q});
+            const std::vector<int64> strides = {s.q, s.c * s.q, 1};
+            b.load(x.data(), strides).load(x.data(), strides);
+            b.scalar(static_cast<double>(s.a * s.q)).store(mean.data(), {1, 0, 0});
+            b.store(top.data(), {1, 0, 0})
+                .store(at.data(), {1, 0, 0})
+                .store<bool>(nullptr, {1, 0, 0});
+            CHECK(kernel::plan_launch<C>(b.stage(), wide_device).kernel.g.vectors == s.vectors);
+            emulator::traffic read(x.data(), x.bytes());
+            run<C>(b, wide_device);
+            CHECK(read.loaded() == 2 * x.bytes());  // it comes as two loads
+            bool same = true;
+            for (int64 i = 0; i < s.c; ++i) {
+                double sum = 0, best = -1e30;
+                int64 position = -1;
+                for (int64 j = 0; j < s.a * s.q; ++j) {
+                    const auto v = static_cast<double>(x[(j / s.q * s.c + i) * s.q + j % s.q]);
+                    sum += v * v;
+                    if (v > best) {
+                        best = v;
+                        position = j;
+                    }
+                }
+                same &= close(mean[i], sum / static_cast<double>(s.a * s.q), 64);
+                same &= static_cast<double>(top[i]) == best && at[i] == position;
+            }
+            CHECK(same);
+        }
+        // Columns `first` to `first + c` of a matrix with `width` columns.
+        struct view {
+            int64 rows, c, width, first;
+            bool wide;
+        };
+        for (const view& v : {view{50, 128, 128, 0, true},
+                              view{50, 300, 304, 3, true},
+                              view{1000, 513, 516, 1, true},
+                              view{50, 300, 303, 0, false},
+                              view{50, 127, 128, 0, false}}) {
+            CAPTURE(v.c);
+            array<float> x(v.rows * v.width), mean(v.c), top(v.c);
+            fill_samples(x, 2);
+            binding b({v.c}, {v.rows});
+            b.load(x.data() + v.first, {1, v.width}).load(x.data() + v.first, {1, v.width});
+            b.scalar(1).store(mean.data(), {1, 0}).store(top.data(), {1, 0});
+            b.store<int64>(nullptr, {1, 0}).store<bool>(nullptr, {1, 0});
+            CHECK(kernel::plan_launch<C>(b.stage(), wide_device).kernel.g.wide_outputs == v.wide);
+            emulator::traffic read(x.data(), x.bytes());
+            run<C>(b, wide_device);
+            CHECK(read.loaded() == 2 * static_cast<std::uint64_t>(v.rows * v.c) * sizeof(float));
+            bool same = true;
+            for (int64 i = 0; i < v.c; ++i) {
+                double sum = 0, best = -1e30;
+                for (int64 j = 0; j < v.rows; ++j) {
+                    const auto e = static_cast<double>(x[j * v.width + v.first + i]);
+                    sum += e * e;
+                    best = std::max(best, e);
+                }
+                same &= close(mean[i], sum, 64) && static_cast<double>(top[i]) == best;
+            }
+            CHECK(same);
+        }
     });
-    for (const float v : seen) CHECK(std::memcmp(&v, seen.data(), sizeof v) == 0);
 }
 
 TEST_CASE("reduce: results per element on the way, row constants stored everywhere") {
@@ -183,22 +288,25 @@ TEST_CASE("reduce: nothing to sum gives zero") {
 
 TEST_CASE("reduce: states that do not fit take fewer threads") {
     using C = stage<many_sums>;
-    const int64 n = 700;
-    array<double> x(n), out(1);
+    const int64 n = 700, columns = 64;
+    array<double> x(n * columns), out(columns);
     fill_samples(x, 1);
-    binding b({}, {n});
-    b.load(x.data(), {1}).store(out.data(), {0});
+    binding b({columns}, {n});
+    b.load(x.data(), {1, columns}).store(out.data(), {1, 0});
     const auto plan = kernel::plan_launch<C>(b.stage(), small_device);
-    CHECK(plan.block.x == 128);
+    CHECK(plan.block.x == 64);
     CHECK(plan.shared_bytes <= 48 * 1024);
     run<C>(b);
-    std::vector<double> v(x.data(), x.data() + n);
-    double want = 0;
-    for (int k = 0; k < 14; ++k) {
-        want += static_cast<double>(std::max_element(v.begin(), v.end()) - v.begin());
-        for (double& e : v) e = std::sin(e);
+    for (int64 i = 0; i < columns; ++i) {
+        std::vector<double> v;
+        for (int64 j = 0; j < n; ++j) v.push_back(x[j * columns + i]);
+        double want = 0;
+        for (int k = 0; k < 14; ++k) {
+            want += static_cast<double>(std::max_element(v.begin(), v.end()) - v.begin());
+            for (double& e : v) e = std::sin(e);
+        }
+        CHECK(out[i] == want);
     }
-    CHECK(out[0] == want);
 }
 
 }  // namespace

@@ -166,6 +166,36 @@ struct peaks {
     }
 };
 
+// (x - mean) / max(|x - mean|): a maximum that depends on a sum in a way that takes a walk of its
+// own.
+template <dtype D>
+struct range_norm {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(D), n = b.scalar(D);
+        const int d = b.op<op::sub>(x, b.op<op::div>(b.reduce<red::sum>(x), n));
+        b.store(b.op<op::div>(d, b.reduce<red::max>(b.op<op::abs>(d))));
+        return b;
+    }
+};
+
+// Two pairs of walks: softmax of what layer norm yields, with the variance as a second result.
+struct norm_softmax {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(dtype::f32), n = b.scalar(dtype::f32);
+        const int mean = b.op<op::div>(b.reduce<red::sum>(z), n);
+        const int d = b.op<op::sub>(z, mean);
+        const int variance = b.op<op::div>(b.reduce<red::sum>(b.op<op::mul>(d, d)), n);
+        const int y =
+            b.op<op::div>(d, b.op<op::sqrt>(b.op<op::add>(variance, b.constant(dtype::f32, 1e-5))));
+        const int e = b.op<op::exp>(b.op<op::sub>(y, b.reduce<red::max>(y)));
+        b.store(b.op<op::div>(e, b.reduce<red::sum>(e)));
+        b.store(variance);
+        return b;
+    }
+};
+
 // x - sum(x), the sum itself, and a sum that is also stored to every element.
 struct whole_sum {
     static constexpr builder make() {
@@ -214,6 +244,14 @@ struct spread_sum {
     static constexpr builder make() {
         builder b = running::make();
         b.stored[3] = b.stored[2];
+        return b;
+    }
+};
+
+struct column_sum {
+    static constexpr builder make() {
+        builder b;
+        b.store(b.reduce<red::sum>(b.load(dtype::f32)));
         return b;
     }
 };

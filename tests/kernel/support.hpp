@@ -99,8 +99,6 @@ struct binding {
     ir::bound_stage b;
     std::vector<ir::bound_operand> loads, stores;
     std::vector<ir::scalar_bits> scalars;
-    std::vector<short> buffer;
-    std::vector<unsigned char> fills;
 
     binding(std::vector<int64> outer, std::vector<int64> row = {}) {
         b.outer_rank = static_cast<int>(outer.size());
@@ -133,30 +131,10 @@ struct binding {
         scalars.push_back({static_cast<uint64>(v)});
         return *this;
     }
-    /// Row buffers for the loads of stage C; `view` numbers their memory.
-    template <class C>
-    kernel::row_buffer_plan keep_rows(std::vector<int> view, int64 room) {
-        std::vector<ir::instr> code;
-        for (int j = 0; j < ir::loads_of<C>().count; ++j)
-            code.push_back(C::at(ir::loads_of<C>().at[j]));
-        buffer.resize(code.size());
-        fills.resize(code.size());
-        const auto plan = kernel::plan_row_buffers(code.data(),
-                                                   view.data(),
-                                                   static_cast<int>(code.size()),
-                                                   b.row_length,
-                                                   room,
-                                                   buffer.data(),
-                                                   fills.data());
-        b.buffers = plan.buffers;
-        return plan;
-    }
     const ir::bound_stage& stage() {
         b.load = loads.data();
         b.store = stores.data();
         b.scalar = scalars.data();
-        b.buffer = buffer.empty() ? nullptr : buffer.data();
-        b.fills = fills.empty() ? nullptr : fills.data();
         return b;
     }
 
@@ -189,7 +167,8 @@ emulator::result try_run(const ir::bound_stage& b, const kernel::device_limits& 
         std::memset(workspace, 0, static_cast<std::size_t>(plan.zeroed_bytes));
         plan.use_workspace(workspace);
     }
-    emulator::result r = simt::launch(plan.kernel, plan.grid, plan.block, plan.shared_bytes);
+    emulator::result r =
+        simt::launch(plan.kernel, plan.grid, plan.block, plan.shared_bytes, plan.cooperative);
     for (int64 i = 0; i < plan.zeroed_bytes; ++i)
         if (static_cast<char*>(workspace)[i] != 0) {
             r.errors.push_back("a counter is not zero after the launch");
@@ -209,23 +188,26 @@ emulator::result run(binding& b, const kernel::device_limits& d = small_device) 
 
 /// The schedules that every kernel runs under.
 inline std::vector<emulator::options> schedules() {
+    using emulator::copy_time;
     using emulator::order;
     struct wanted {
         order schedule;
         std::uint64_t seed;
         unsigned resident;
+        copy_time copies;
     };
-    constexpr wanted all[] = {{order::fifo, 1, 1},
-                              {order::reverse, 1, 2},
-                              {order::lifo, 1, 3},
-                              {order::random, 1, 1},
-                              {order::random, 2, 3}};
+    constexpr wanted all[] = {{order::fifo, 1, 1, copy_time::at_wait},
+                              {order::reverse, 1, 2, copy_time::at_issue},
+                              {order::lifo, 1, 3, copy_time::at_wait},
+                              {order::random, 1, 1, copy_time::random},
+                              {order::random, 2, 3, copy_time::random}};
     std::vector<emulator::options> r;
     for (const wanted& w : all) {
         emulator::options o;
         o.schedule = w.schedule;
         o.seed = w.seed;
         o.resident_blocks = w.resident;
+        o.copies = w.copies;
         r.push_back(o);
     }
     return r;

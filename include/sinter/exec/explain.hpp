@@ -5,17 +5,64 @@
 #include <vector>
 
 #include "sinter/exec/binding.hpp"
+#include "sinter/exec/launch_kernel.hpp"
 #include "sinter/ir/explain.hpp"
+#include "sinter/ir/frames.hpp"
 
 namespace sinter::exec {
+
+/// How often the row kernel reads memory for stage `s` of `b`, and why. Empty for other stages, and
+/// on the host.
+template <class Binding>
+std::string row_note(const Binding& b, const stage_table& s) {
+    if (b.where.is_host() || s.kind != kernel::kernel_kind::row) return {};
+    ir::stage_launch frames[ir::max_stage_stores];
+    if (ir::frames_of(b.table->graph, s, b.value, frames) < 1) return {};
+    short stored[ir::max_stage_stores];
+    for (int j = 0; j < s.stores; ++j) stored[j] = s.store[j].value;
+    kernel::row_facts facts = kernel::row_facts_of(s.code, s.size, stored, s.stores, s.head.passes);
+    facts.state_bytes = kernel::state_bytes_of(s.code, s.size, s.head.passes);
+    // Rows as they lie in the arrays; views of one array count as one.
+    ir::bound_stage row;
+    row.outer_rank = row.row_rank = 1;
+    for (int j = 0; j < max_rank; ++j)
+        ((s.row_axes >> j & 1) ? row.row_length : row.rows) *= frames[0].extent[j];
+    row.extent[0] = row.rows;
+    row.extent[1] = row.row_length;
+    if (row.rows == 0 || row.row_length == 0) return {};
+    ir::bound_operand load[kernel::row_facts::most], store[kernel::row_facts::most];
+    for (int j = 0; j < facts.loads; ++j) {
+        load[j].data = b.value[s.node_of[s.loads[j]]].data;
+        load[j].stride[0] = row.row_length;
+        load[j].stride[1] = 1;
+    }
+    row.load = load;
+    row.store = store;
+    const kernel::row_choice c = kernel::choose_row(facts, row, limits_of(b.where));
+    if (facts.walks == 1) return {};
+    const std::string bytes = ir::detail::bytes_text(c.row_bytes);
+    if (c.all_kept)
+        return "keeps each row in shared memory (" + bytes +
+               (c.g.team > 1 ? ", spread over " + std::to_string(c.g.team) + " blocks" : "") +
+               "): every array is read once";
+    int most = 0;
+    for (int j = 0; j < facts.loads; ++j) most = most < c.reads[j] ? c.reads[j] : most;
+    std::string r = "cannot keep rows of " + std::to_string(row.row_length) +
+                    " elements in shared memory: what several passes need is read up to " +
+                    std::to_string(most) + " times";
+    if (facts.walks > 2) r += ", because each reduction needs the one before it";
+    return r;
+}
 
 /// Calls use(ir::explanation) for a program whose extents are known.
 template <class Binding, class Use>
 std::string explained(const Binding& b, Use use) {
     const program_table& t = *b.table;
     const std::vector<ir::stage_view> stages(t.stage, t.stage + t.stages);
-    return use(
-        ir::explanation{.g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value});
+    std::vector<std::string> notes;
+    for (int k = 0; k < t.stages; ++k) notes.push_back(row_note(b, t.stage[k]));
+    return use(ir::explanation{
+        .g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value, .note = notes.data()});
 }
 /// The plan as text. These are templates so that only files that explain compile them.
 template <class Binding>

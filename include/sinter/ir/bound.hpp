@@ -26,12 +26,6 @@ struct bound_stage {
     const bound_operand* store = nullptr;  // by store; null data: not wanted in this launch
     const scalar_bits* scalar = nullptr;   // in the order of scalars_of<C>()
     const void* functors = nullptr;        // the functor_pack of the stage
-    // Loads of one view share a row buffer (row kernel): its number, or -1 to read memory in every
-    // pass; bit k of `fills`: this load reads memory in pass k (and fills the buffer) instead of
-    // the buffer.
-    const short* buffer = nullptr;
-    const unsigned char* fills = nullptr;
-    int buffers = 0;
 };
 
 }  // namespace sinter::ir

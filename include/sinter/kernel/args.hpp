@@ -16,8 +16,6 @@ struct args {
     ir::bound_operand load[at_least_one(loads)];
     ir::bound_operand store[at_least_one(stores)];
     ir::scalar_bits scalar[at_least_one(scalars)];
-    short buffer[at_least_one(loads)];
-    unsigned char fills[at_least_one(loads)];
     int64 extent[max_rank];
     int64 rows, row_length;
     int outer_rank, row_rank;
@@ -26,11 +24,7 @@ struct args {
     /// The arguments for a bound stage (host only).
     static args from(const ir::bound_stage& b) {
         args a{};
-        for (int j = 0; j < loads; ++j) {
-            a.load[j] = b.load[j];
-            a.buffer[j] = b.buffer ? b.buffer[j] : static_cast<short>(-1);
-            a.fills[j] = b.fills ? b.fills[j] : static_cast<unsigned char>(0xff);
-        }
+        for (int j = 0; j < loads; ++j) a.load[j] = b.load[j];
         for (int j = 0; j < stores; ++j) a.store[j] = b.store[j];
         for (int j = 0; j < scalars; ++j) a.scalar[j] = b.scalar[j];
         for (int d = 0; d < max_rank; ++d) a.extent[d] = b.extent[d];

@@ -34,7 +34,7 @@ struct divisor {
 /// index * stride out of products of 32 bits, which take a third of the time of one of 64.
 SINTER_DEVICE int64 scaled(uint32 index, int64 stride) {
     const uint64 s = static_cast<uint64>(stride);
-    const uint64 high = index * static_cast<uint32>(s >> 32);
+    const uint64 high = simt::mul_wide(index, static_cast<uint32>(s >> 32));
     return static_cast<int64>(simt::mul_wide(index, static_cast<uint32>(s)) + (high << 32));
 }
 #endif

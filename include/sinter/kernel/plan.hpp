@@ -1,6 +1,7 @@
 // What a launch is: which kernel, with what grid, block and memory. Host code.
 #pragma once
 
+#include "sinter/kernel/limits.hpp"
 #include "sinter/kernel/map.hpp"
 #include "sinter/kernel/matmul.hpp"
 #include "sinter/kernel/reduce.hpp"
@@ -46,26 +47,6 @@ struct kernel_type<C, Sync, kernel_kind::matmul> {
 template <class C, class Sync = device_sync>
 using kernel_of = typename kernel_type<C, Sync, kernel_kind_of<C>()>::type;
 
-/// Bytes that keep the memory of one SM busy: what it moves in 1.3 microseconds, to the next 16
-/// KiB. That gives 48 KiB on an H200, 32 on an H100, 16 on an A100. A bandwidth of 0 is unknown.
-constexpr int bytes_in_flight(double bytes_per_second, int sm_count) {
-    constexpr int step = 16 * 1024;
-    if (bytes_per_second <= 0 || sm_count <= 0) return tuning::map_bytes_in_flight;
-    const double steps = bytes_per_second / sm_count * 1.3e-6 / step + 0.5;
-    return steps < 1 ? step : steps > 8 ? 8 * step : static_cast<int>(steps) * step;
-}
-
-/// What plans depend on besides the stage.
-struct device_limits {
-    int sm_count = 1;
-    int shared_per_block = tuning::plain_shared_bytes;  // bytes, with the opt-in
-    int shared_per_sm = tuning::plain_shared_bytes;     // bytes
-    // What keeps the memory of one SM busy.
-    int bytes_in_flight = tuning::map_bytes_in_flight;
-    // The most elements that a map numbers with 32 bits; tests take fewer.
-    int64 piece = tuning::map_piece;
-};
-
 /// Grid, block and memory of one launch.
 struct launch_shape {
     simt::dim grid, block;
@@ -73,7 +54,8 @@ struct launch_shape {
     /// Bytes of workspace in device memory, aligned to 16; the first `zeroed_bytes` must be zero,
     /// and are zero again after the launch.
     int64 workspace_bytes = 0, zeroed_bytes = 0;
-    bool nothing = false;  // the space is empty: nothing to launch
+    bool nothing = false;      // the space is empty: nothing to launch
+    bool cooperative = false;  // all blocks have to run at the same time
 };
 
 /// A launch that is ready but for its workspace.
@@ -83,7 +65,8 @@ struct launch_plan : launch_shape {
 
     /// Hands over `workspace_bytes` bytes, of which the first `zeroed_bytes` are zero.
     void use_workspace(void* p) {
-        if constexpr (kernel_kind_of<C>() == kernel_kind::reduce) {
+        constexpr kernel_kind kind = kernel_kind_of<C>();
+        if constexpr (kind == kernel_kind::reduce || kind == kernel_kind::row) {
             char* bytes = static_cast<char*>(p);
             kernel.counters = reinterpret_cast<unsigned*>(bytes);
             kernel.partials = reinterpret_cast<decltype(kernel.partials)>(bytes + zeroed_bytes);
@@ -93,18 +76,9 @@ struct launch_plan : launch_shape {
 
 namespace detail {
 
-constexpr int64 smaller(int64 a, int64 b) { return a < b ? a : b; }
-constexpr int64 larger(int64 a, int64 b) { return a > b ? a : b; }
-inline int64 divide_up(int64 a, int64 b) { return (a + b - 1) / b; }
-inline int64 power_of_two_from(int64 n, int64 limit) {
-    int64 p = 1;
-    while (p < n && p < limit) p *= 2;
-    return p;
-}
 inline bool aligned(const void* p, int64 bytes) {
     return reinterpret_cast<uint64>(p) % static_cast<uint64>(bytes) == 0;
 }
-inline int64 magnitude(int64 x) { return x < 0 ? -x : x; }
 /// Bit j: store j writes a row constant and has one place per row.
 template <class C>
 uint64 stored_once(const ir::bound_stage& b) {

@@ -1,37 +1,44 @@
-// The kernel of a stage whose reductions feed further passes over the same row (softmax, layer
-// norm): one block per row, always one launch.
+// The kernel of a stage whose reductions feed further work on the same row (softmax, layer norm):
+// always one launch.
 //
-// Shape: the threads of a block stride over the row, once per pass. A pass ends with its
-// reductions: thread -> warp by shuffles -> shared memory -> every thread merges the warps' states
-// in the same order, so that all hold the same bits. Two sets of states take turns, so a reduction
-// costs one barrier. A thread meets the same positions of the row in every pass.
+// Shape: `lanes` threads of a block share a row, a block has `rows` rows: from 8 threads of a warp
+// for short rows to a block for long ones. Rows that are too long for the shared memory of a block,
+// or too few to fill the device, are shared by a team of blocks, which all run at the same time.
+// All of this is decided by the host at run time; the code is there once, because its branches are
+// uniform and what it costs is memory.
 //
-// Traffic: an array that has a row buffer in shared memory is read from global memory once; without
-// one it is read once per pass that needs it (from L1 or L2 where the row fits there). Because
-// positions belong to threads, buffers need no barrier. Every result is written once.
+// A walk over the row ends with reductions: shuffles within the row's lanes, then shared memory
+// where lanes are spread over warps (two sets of states take turns, so one barrier is enough), then
+// device memory within a team (likewise). States are merged in a fixed order, and every thread ends
+// with the same bits. Pairs of reductions such as the maximum and the sum of exponentials below it
+// are one walk (see fold.hpp).
+//
+// Where rows lie across memory (neighbouring rows are neighbours), neighbouring threads take
+// neighbouring rows, so that lines are used whole.
+//
+// Traffic: arrays that are read in more than one walk are copied to shared memory when a row begins
+// (every byte of the row in flight at once, without registers), so they are read once. What does
+// not fit, even with all processors together, is read once per walk: twice for softmax and layer
+// norm. A thread meets the same elements in every walk and reads what it copied itself, so neither
+// copies nor operation in place need a barrier. Every result is written once.
 #pragma once
 
-#include "sinter/kernel/element.hpp"
-#include "sinter/kernel/fold.hpp"
-#include "sinter/kernel/sync.hpp"
-#include "sinter/kernel/tuning.hpp"
+#include "sinter/kernel/row_group.hpp"
+#include "sinter/kernel/row_place.hpp"
 
 namespace sinter::kernel {
 
-template <class C, int W>
+/// Bytes of the largest set of states of a walk of stage C.
+template <class C, int W = 0>
 SINTER_HD constexpr int largest_fold_states() {
-    int bytes = 0;
-    if constexpr (ir::pass<C, W>::folds().count > 0) bytes = sizeof(fold_states<C, W>);
-    if constexpr (W + 1 < C::head().passes) {
-        const int rest = largest_fold_states<C, W + 1>();
-        bytes = rest > bytes ? rest : bytes;
+    if constexpr (W + 1 >= C::head().passes) {
+        return 0;
+    } else {
+        constexpr int last = last_of_walk<C, W>();
+        constexpr int here = sizeof(fold_states<C, W, last>);
+        constexpr int rest = largest_fold_states<C, last + 1>();
+        return here > rest ? here : rest;
     }
-    return bytes;
-}
-/// Shared memory for the reductions of a block of `warps` warps, in bytes.
-template <class C>
-SINTER_HD constexpr unsigned row_state_bytes(unsigned warps) {
-    return 2 * warps * static_cast<unsigned>(largest_fold_states<C, 0>());
 }
 
 /// The row kernel of stage C.
@@ -40,155 +47,115 @@ struct row {
     static constexpr int max_threads = tuning::row_threads, min_blocks = 1;
 
     args<C> a;
-    unsigned buffer_offset[at_least_one(args<C>::loads)];  // in bytes, of the load's row buffer
-    unsigned buffer_bytes;                                 // all buffers
-    uint64 once;                                           // bit j: store j has one place per row
-    bool last_loop;                                        // the last pass has to walk the row
+    row_layout g;
+    int kept_at[at_least_one(args<C>::loads)];              // in shared memory, in bytes; or -1
+    short kept_load[at_least_one(args<C>::loads)];          // of array i: the load that fills it,
+    unsigned char kept_size[at_least_one(args<C>::loads)];  // and the bytes of an element
+    short same[at_least_one(args<C>::loads)];               // the first load of the same view
+    uint64 once;                                            // bit j: store j has one place per row
+    bool last_walk;                                         // the last pass has to walk the row
+    unsigned char* partials;                                // of teams
+    unsigned* counters;                                     // two per team, 0 before and after
     SINTER_DEVICE void operator()() const;
 };
 
 #if SINTER_NVCC || SINTER_EMULATOR
 
-/// A block at work on one row.
+/// A thread at work on its rows.
 template <class C, class Sync>
 struct row_work {
-    const row<C, Sync>& k;
-    unsigned char* states;
-    unsigned char* buffers;
-    offsets<C> base;
+    static constexpr int passes = C::head().passes;
+    using kernel = row<C, Sync>;
+
+    const kernel& k;
+    row_place<C, kernel> place;
+    row_group<Sync> group;
     ir::registers<C> values;  // the row's
-    unsigned turn = 0;        // which of the two sets of states is next
 
-    SINTER_DEVICE row_work(const row<C, Sync>& kernel, unsigned char* fold, unsigned char* kept)
-        : k(kernel), states(fold), buffers(kept) {}
+    SINTER_DEVICE row_work(const kernel& kernel_, unsigned char* states, unsigned char* buffers)
+        : k(kernel_), place(kernel_, buffers), group(kernel_, states) {}
 
-    template <int W>
-    struct load_one {
-        const row_work& s;
-        ir::registers<C>& v;
-        const offsets<C>& o;
-        int64 i;
-        template <int K>
-        SINTER_DEVICE void operator()(number<K>) const {
-            constexpr int j = element_loads<C, W>().at[K];
-            constexpr int slot = load_slot<C>(j);
-            using T = loaded_t<C, slot>;
-            const args<C>& a = s.k.a;
-            if (a.buffer[slot] < 0) {
-                v.template at<j>() = read<C, slot, reading::own>(a, o.load[slot]);
-                return;
-            }
-            T* mine = reinterpret_cast<T*>(s.buffers + s.k.buffer_offset[slot]) + i;
-            if (a.fills[slot] >> W & 1) {
-                const T* p = static_cast<const T*>(a.load[slot].data) + o.load[slot];
-                const auto x = simt::load_own<1>(p);
-                simt::store_shared<1>(mine, x);
-                v.template at<j>() = static_cast<compute_t<dtype_v<T>>>(x[0]);
-            } else {
-                v.template at<j>() =
-                    static_cast<compute_t<dtype_v<T>>>(simt::load_shared<1>(mine)[0]);
-            }
+    template <class States>
+    struct fold_into {
+        States& s;
+        int64 position;  // of element 0 of the strip
+        unsigned apart;
+        SINTER_DEVICE void step(int e, const ir::registers<C>& v, const ir::registers<C>& row) {
+            s.step(v, row, position + static_cast<int64>(static_cast<uint32>(e) * apart));
         }
     };
-
-    template <int W>
-    struct shuffle_states {
-        fold_states<C, W>&s, &other;
-        int delta;
-        template <int K>
-        SINTER_DEVICE void operator()(number<K>) const {
-            other.all.template at<K>() = Sync::template shfl_down<0>(s.all.template at<K>(), delta);
-        }
+    struct fold_nothing {
+        SINTER_DEVICE void step(int, const ir::registers<C>&, const ir::registers<C>&) {}
     };
 
-    template <int W>
-    SINTER_DEVICE void reduce(fold_states<C, W>& s) {
-        using set = fold_states<C, W>;
-        for (int delta = simt::warp_size / 2; delta > 0; delta /= 2) {
-            set other;
-            each<set::count()>(shuffle_states<W>{s, other, delta});
-            s.merge(other);
-        }
-        const unsigned warps = simt::bdim().x / simt::warp_size;
-        set* all = reinterpret_cast<set*>(states + turn * (row_state_bytes<C>(warps) / 2));
-        turn ^= 1U;
-        if (simt::lane() == 0) all[simt::warp()] = s;
-        Sync::template block<0>();
-        s = all[0];
-        SINTER_ROLLED
-        for (unsigned w = 1; w < warps; ++w) {
-            set next = all[w];
-            s.merge(next);
-        }
-        s.finish(values);
-    }
-
-    /// Walks the row for pass W; what it completes is in `values` afterwards.
-    template <int W>
-    SINTER_DEVICE void run() {
-        using pass = ir::pass<C, W>;
-        constexpr bool folds = pass::folds().count > 0, last = W + 1 == C::head().passes;
-        take_row_values<C, W, reading::own>(values, k.a, base);
-        if constexpr (folds) {
-            fold_states<C, W> s;
-            s.clear();
-            walk<W>(s);
-            reduce<W>(s);
-        } else if constexpr (last) {
-            if (k.last_loop) {
-                no_states s;
-                walk<W>(s);
-            }
-            if (simt::tid().x == 0)
-                store_values<C, W, which::per_row>(values, values, k.a, base, ~k.once);
-        }
-    }
-    struct no_states {
-        SINTER_DEVICE void step(const ir::registers<C>&, const ir::registers<C>&, int64) {}
-    };
-    template <int W, class States>
-    SINTER_DEVICE void walk(States& s) {
+    /// Walks the row; calls sink(position of element 0) for each strip.
+    template <class Sweep, bool Store, class States>
+    SINTER_DEVICE void walk(States* states) {
         const args<C>& a = k.a;
-        for (int64 i = simt::tid().x; i < a.row_length; i += simt::bdim().x) {
-            offsets<C> o = base;
-            if (a.row_rank <= 1) {
-                move(o, a, a.outer_rank, i);
-            } else {
-                locate(o, a, a.outer_rank, a.outer_rank + a.row_rank, i);
+        SINTER_ROLLED
+        for (int64 from = place.first; from < place.end; from += tuning::row_piece) {
+            const int64 left = place.end - from;
+            const auto count =
+                static_cast<uint32>(left < tuning::row_piece ? left : tuning::row_piece);
+            const offsets<C> piece = place.piece(from);
+            SINTER_ROLLED
+            for (uint32 u = place.lane * k.g.per_thread; u < count; u += k.g.stride) {
+                strip_place<C> at = place.strip_at(piece, from, count, u);
+                place.go_to(at.at, from, u);
+                strip<C, Sweep, strip_width<C>(), reading::own, which::all> s;
+                s.load(a, at, k.g.wide, &place.kept);
+                if constexpr (Store) {
+                    fold_nothing none;
+                    s.template compute<true>(values, a, at, none);
+                    s.store(a, at, k.g.wide, k.once);
+                } else {
+                    fold_into<States> fold{*states, from - place.shift + u, k.g.apart};
+                    s.template compute<false>(values, a, at, fold);
+                }
             }
-            ir::registers<C> v;
-            each<element_loads<C, W>().count>(load_one<W>{*this, v, o, i});
-            ir::pass<C, W>::compute(v, values, a.functors);
-            s.step(v, values, i);
-            if constexpr (W + 1 == C::head().passes)
-                store_values<C, W, which::all>(v, values, a, o, k.once);
         }
     }
-    struct run_pass {
-        row_work& s;
-        template <int W>
-        SINTER_DEVICE void operator()(number<W>) const {
-            s.template run<W>();
+    template <int W>
+    SINTER_DEVICE void run_from() {
+        if (place.live) take_row_values<C, W, reading::own>(values, k.a, place.base);
+        if constexpr (W + 1 == passes) {
+            if (k.last_walk) walk<sweep<C, W, W>, true, int>(nullptr);
+            if (place.live && place.lane == 0 && place.member() == 0)
+                store_values<C, W, which::per_row>(values, values, k.a, place.base, ~k.once);
+        } else {
+            constexpr int last = last_of_walk<C, W>();
+            fold_states<C, W, last> s;
+            s.clear();
+            walk<sweep<C, W, last>, false>(&s);
+            s.seal();
+            group.join(s);
+            s.template finish<W + 1>(values);
+            if constexpr (last > W) {
+                if (place.live) take_row_values<C, last, reading::own>(values, k.a, place.base);
+                s.template finish<last + 1>(values);
+            }
+            run_from<last + 1>();
         }
-    };
+    }
 };
 
 template <class C, class Sync>
 SINTER_DEVICE void row<C, Sync>::operator()() const {
     static_assert(C::head().passes >= 2 && C::head().core < 0);
     simt::carver cut;
-    const unsigned warps = simt::bdim().x / simt::warp_size;
-    unsigned char* states = cut.take<unsigned char>(row_state_bytes<C>(warps));
+    unsigned char* states = cut.take<unsigned char>(g.state_bytes);
     unsigned char* buffers = states;
-    if (buffer_bytes > 0) buffers = cut.take<unsigned char>(buffer_bytes);
+    if (g.kept_bytes > 0) buffers = cut.take<unsigned char>(g.kept_bytes);
     row_work<C, Sync> work(*this, states, buffers);
     take_scalars(work.values, a);
+    const int64 teams = simt::gdim().x / g.team;
     SINTER_ROLLED
-    for (int64 r = simt::bid().x; r < a.rows; r += simt::gdim().x) {
-        work.base = no_offsets<C>();
-        locate(work.base, a, 0, a.outer_rank, r);
-        each<C::head().passes>(typename row_work<C, Sync>::run_pass{work});
+    for (int64 n = simt::bid().x / g.team; n * g.rows < a.rows; n += teams) {
+        work.place.begin(n * g.rows + work.place.row_here, work.place.member(), g.part);
+        if (g.kept > 0) work.place.template keep_rows<Sync>();
+        work.template run_from<0>();
     }
+    work.group.leave();
 }
 
 #endif

@@ -21,6 +21,20 @@ struct device_sync {
     SINTER_DEVICE static T shfl_down(T v, int delta) {
         return simt::shfl_down(v, delta);
     }
+    template <int Site, class T>
+    SINTER_DEVICE static T shfl(T v, int source) {
+        return simt::shfl(v, source);
+    }
+    /// Waits for the copies that this thread started.
+    template <int Site>
+    SINTER_DEVICE static void copies() {
+        simt::cp_async_wait<0>();
+    }
+    /// Waits until the counter of a cooperative launch has come to `value`.
+    template <int Site>
+    SINTER_DEVICE static void counter(const unsigned* p, unsigned value) {
+        simt::wait_until(p, value);
+    }
 #endif
 };
 

@@ -1,7 +1,7 @@
 // Every number of the kernels that is a choice, and why it is chosen. Device-readable.
 #pragma once
 
-#include "sinter/core/config.hpp"
+#include "sinter/core/types.hpp"
 
 namespace sinter::kernel::tuning {
 
@@ -32,25 +32,59 @@ inline constexpr int map_tile_side = 16;
 inline constexpr int map_piece = 1 << 29;
 
 // ---- row
-// 512 threads leave 128 registers each, and one block per SM (a row that fills shared memory) still
-// has 16 warps.
+// At 512 threads a thread has at most 128 registers, so 512 threads of any kernel fit on a
+// processor: what teams of blocks rely on, whose blocks must all run at the same time.
 inline constexpr int row_threads = 512;
-// A thread gets about this many elements of a row before the block grows.
-inline constexpr int row_elements_per_thread = 4;
+// Threads per row by its length, after QuACK's measurements on Hopper: few enough that several rows
+// are under way per warp, many enough that a thread has at most 64 elements.
+inline constexpr int row_lengths = 5;
+inline constexpr int row_length_upto[row_lengths] = {64, 128, 3072, 6144, 16384};
+inline constexpr int row_lanes[row_lengths + 1] = {8, 16, 32, 64, 128, 256};
+// Small blocks leave a processor free sooner; four warps share what a block costs.
+inline constexpr int row_block = 128;
+// With fewer threads than this per processor a row gets more of them, down to four elements each.
+inline constexpr int row_threads_per_sm = 512;
+inline constexpr int row_least_elements = 4;
 inline constexpr int row_blocks_per_sm = 32;
-// Two blocks should fit into the shared memory of an SM, so that one loads while one computes.
+// Two blocks should fit into the shared memory of a processor, so that one loads while one
+// computes.
 inline constexpr int row_blocks_resident = 2;
+// Rows that lie across memory: a block takes 32 of them, or as few as 8, which still make a whole
+// sector of 32 bytes; 256 threads, about 8 elements each.
+inline constexpr int row_most_across = 32, row_least_across = 8, row_threads_across = 256;
+inline constexpr int row_elements_across = 8;
+// Teams: two blocks of 256 threads per processor, so that one computes while one waits. A member
+// gets at least this many elements: fewer take less time than the meeting (about 2 us).
+inline constexpr int team_threads = 256, team_blocks_per_sm = 2;
+inline constexpr int team_least_elements = 16384;
+// What 32 bits number without overflow, strips included.
+inline constexpr int64 row_piece = int64{1} << 28;
+
+// ---- strips of row and reduce
+// Eight elements at most: 16 of one byte would repeat the code of the stage 16 times.
+inline constexpr int strip_most = 8;
+// The code of a stage is repeated per element of a strip; longer stages take shorter strips.
+inline constexpr int strip_instructions = 512;
 
 // ---- reduce
+// Two blocks of 256 threads fit on a processor at 128 registers each: a wave of that many blocks is
+// resident at once and no second one follows, which would leave most processors idle.
 inline constexpr int reduce_threads = 256;
-// A warp's width of adjacent outputs makes every access of a row of the array a full line.
+inline constexpr int reduce_blocks_per_sm = 2;
+// Threads of a warp along the outputs, where those are neighbours in memory: whole lines.
 inline constexpr int reduce_columns = 32;
-// Enough blocks that every SM has several to choose from, and an uneven end costs little.
-inline constexpr int reduce_blocks_per_sm = 4;
-// No more blocks than this; they stride over the tiles of outputs.
+// Without a split: no more blocks than this; they stride over the tiles of outputs.
 inline constexpr int reduce_most_blocks_per_sm = 32;
-// A block that is split off folds at least this many elements per thread: less is cheaper than the
-// second tree over the partial states.
+// Each element of a strip has its own states; more bytes of them would not stay in registers.
+inline constexpr int reduce_state_bytes = 128;
+// Strips of 16 bytes that a thread loads before it folds: with 512 threads, two strips of one array
+// are 16 KiB in flight, eight are 64. What was loaded and three times the states (two are being
+// merged into one) share the registers that addresses leave; longer stages repeat more code.
+inline constexpr int reduce_most_strips = 8;
+inline constexpr int reduce_register_bytes = 224;
+inline constexpr int reduce_instructions = 128;
+// A block that is split off folds at least this many elements per thread: less is cheaper than
+// merging one more partial state.
 inline constexpr int reduce_elements_per_thread = 16;
 // What a launch of a split reduction may ask for at most: one counter per tile of outputs.
 inline constexpr int reduce_tiles_split = 1024;
