@@ -123,6 +123,7 @@ inline const reference references[] = {
     {"lgamma", [](real a, real, real) -> real { return std::lgamma(a); }, nullptr, 6, 0.001},
     {"rsqrt", [](real a, real, real) -> real { return 1 / std::sqrt(a); }, nullptr, 2},
     {"pow", [](real a, real b, real) -> real { return std::pow(a, b); }, [](whole a, whole b, whole) -> whole { return power(a, b); }, 1},
+    {"logaddexp", [](real a, real b, real) -> real { return a == b ? a + std::log(2.0L) : larger(a, b) + std::log1p(std::exp(-std::fabs(a - b))); }, nullptr, 4, 1},
     {"hypot", [](real a, real b, real) -> real { return std::hypot(a, b); }, nullptr, 1},
     {"atan2", [](real a, real b, real) -> real { return std::atan2(a, b); }, nullptr, 3},
     {"floor", [](real a, real, real) -> real { return std::floor(a); }, [](whole a, whole, whole) -> whole { return a; }},

@@ -95,6 +95,15 @@ struct pow {
         }
     }
 };
+/// Equal operands are told apart because the difference of two infinities is no number.
+struct logaddexp {
+    static constexpr op_info info() { return {"logaddexp", nullptr, 2, yields::floating, 38}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a, T b) {
+        const T above = math::log1p(math::exp(a < b ? a - b : b - a));
+        return maximum::value(a, b) + (a == b ? T(0.69314718055994530942) : above);
+    }
+};
 struct hypot {
     static constexpr op_info info() { return {"hypot", nullptr, 2, yields::floating, 8}; }
     template <class T>
@@ -138,6 +147,7 @@ using exponential = op_list<op::exp,
                             op::cbrt,
                             op::pow,
                             op::hypot,
+                            op::logaddexp,
                             op::erf,
                             op::erfc,
                             op::lgamma>;
@@ -192,6 +202,12 @@ template <class A, class B>
     requires elementwise_operands<A, B>
 auto pow(A&& a, B&& b) {
     return detail::elementwise<ir::op::pow>(static_cast<A&&>(a), static_cast<B&&>(b));
+}
+/// log(e^a + e^b) without overflow on the way.
+template <class A, class B>
+    requires elementwise_operands<A, B>
+auto logaddexp(A&& a, B&& b) {
+    return detail::elementwise<ir::op::logaddexp>(static_cast<A&&>(a), static_cast<B&&>(b));
 }
 /// sqrt(a^2 + b^2) without overflow on the way.
 template <class A, class B>
