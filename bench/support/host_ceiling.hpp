@@ -53,6 +53,7 @@ inline float read_part(const char* from, int64 n) {
     constexpr auto width = static_cast<int64>(sizeof(lanes));
     lanes sum[sums]{};
     for (int64 i = 0; i + sums * width <= n; i += sums * width)
+#pragma GCC unroll 8
         for (int k = 0; k < sums; ++k) {
             lanes v;
             std::memcpy(&v, from + i + k * width, sizeof v);
@@ -73,15 +74,14 @@ inline float read_part(const char* from, int64 n) {
     return all;
 }
 
-// Enough chains that the latency of a multiply-add is hidden.
+// Enough chains that the latency of a multiply-add is hidden; -O2 alone would not unroll them.
 inline float multiply_add_part(int64 steps) {
     constexpr int chains = 12;
-    lanes sum[chains], factor = lanes{} + 0.999F, term = lanes{} + 0.001F;
-    for (lanes& s : sum) s = lanes{};
-    for (int64 i = 0; i < steps; ++i) {
-        for (lanes& s : sum) s = s * factor + term;
-        benchmark::DoNotOptimize(factor);
-    }
+    lanes sum[chains]{};
+    const lanes factor = lanes{} + 0.999F, term = lanes{} + 0.001F;
+    for (int64 i = 0; i < steps; ++i)
+#pragma GCC unroll 12
+        for (int k = 0; k < chains; ++k) sum[k] = sum[k] * factor + term;
     float all = 0;
     for (const lanes& s : sum) all += total(s);
     return all;
