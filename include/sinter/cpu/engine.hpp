@@ -111,6 +111,7 @@ void run_long_rows(const row_plan& p,
         lead.engine.begin(i);
         for (int k = 0; k < code.passes; ++k) {
             lead.engine.enter(k);
+            if (!lead.engine.walks(k)) continue;
             Team::template run<share>(threads, chunks, [&](int thread) {
                 return share(p,
                              code,

@@ -39,10 +39,10 @@ struct line_call {
     /// the others have room, and inputs values, for whole groups.
     template <class M>
     void run_odd(int64 n, std::byte* spare, M in_memory) {
-        // The last group overlaps the one before it. It is computed first, from values that are
-        // not yet overwritten, and what it yields for arrays is written last.
+        // What is left over is computed in whole groups beside memory, after the rest: so memory is
+        // walked in order, and a result may lie where an operand was.
         const int64 whole = n / group * group, rest = n - whole;
-        const int64 last = std::max<int64>(n - group, 0);
+        if (whole > 0) run(whole, 1);
         const void** const old_in = in;
         void** const old_out = out;
         std::byte* s = spare;
@@ -51,10 +51,10 @@ struct line_call {
         void** last_out = const_cast<void**>(last_in + code.inputs.count);
         for (int k = 0; k < code.inputs.count; ++k, s += spare_bytes) {
             const int b = code.inputs[k].bytes;
-            const std::byte* from = static_cast<const std::byte*>(in[k]) + last * b;
-            if (n < group && in_memory(true, k)) {
-                std::memcpy(s, from, static_cast<std::size_t>(n * b));
-                copy_elements(b, s + n * b, b, from + (n - 1) * b, 0, group - n);
+            const std::byte* from = static_cast<const std::byte*>(in[k]) + whole * b;
+            if (in_memory(true, k)) {
+                std::memcpy(s, from, static_cast<std::size_t>(rest * b));
+                copy_elements(b, s + rest * b, b, s + (rest - 1) * b, 0, group - rest);
                 from = s;
             }
             last_in[k] = from;
@@ -62,20 +62,19 @@ struct line_call {
         for (int k = 0; k < code.outputs.count; ++k, s += spare_bytes)
             last_out[k] = in_memory(false, k)
                               ? s
-                              : static_cast<std::byte*>(out[k]) + last * code.outputs[k].bytes;
+                              : static_cast<std::byte*>(out[k]) + whole * code.outputs[k].bytes;
         in = last_in;
         out = last_out;
-        if (rows == rows_are::elements) row.at += last;
+        if (rows == rows_are::elements) row.at += whole;
         run(group, 1);
-        if (rows == rows_are::elements) row.at -= last;
+        if (rows == rows_are::elements) row.at -= whole;
         in = old_in;
         out = old_out;
-        if (whole > 0) run(whole, 1);
         for (int k = 0; k < code.outputs.count; ++k) {
             if (!in_memory(false, k)) continue;
             const int b = code.outputs[k].bytes;
             std::memcpy(static_cast<std::byte*>(out[k]) + whole * b,
-                        static_cast<std::byte*>(last_out[k]) + (n < group ? 0 : group - rest) * b,
+                        last_out[k],
                         static_cast<std::size_t>(rest * b));
         }
     }

@@ -50,7 +50,7 @@ struct row_plan {
             width = std::min(width, whole_groups(o.length));
             block = block_space(o, width, v.row, std::max<int64>(block_elements / width, 1));
         } else {
-            const bool free = v.pure && v.direct && !turned;  // no buffers
+            const bool free = v.pure && v.direct && !turned;
             const int64 line = turned ? 8 * group : free ? 2 * block_elements : 32 * group;
             int64 rows = (free ? 8 : 1) * block_elements / std::clamp<int64>(n, 1, line);
             if (n > line && !v.pure && !turned) rows = 1;
@@ -66,12 +66,15 @@ private:
         loop_space outer, row;
         int along_row = 0, along_outer = 0;  // arrays of elements that lie along the axis
         bool pure = true;                    // only values per row are written
-        bool direct = true;                  // no array of elements has to be copied
+        bool direct = true;  // what is folded lies side by side in memory: no buffers
 
         loops_view(const stage_loops& code, const ir::bound_stage& b) {
             const int outer_rank = b.outer_rank, rank = outer_rank + b.row_rank;
             for (int k = 0; k < code.passes; ++k)
-                for (const output& x : code.pass[k].outputs) pure = pure && x.to == goes_to::fold;
+                for (const output& x : code.pass[k].outputs) {
+                    pure = pure && x.to == goes_to::fold;
+                    direct = direct && x.from >= 0;
+                }
             int order[max_rank];
             for (int d = 0; d < rank; ++d) order[d] = d;
             const ir::bound_operand* lead = nullptr;

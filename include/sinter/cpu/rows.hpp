@@ -107,6 +107,8 @@ public:
             }
         }
     }
+    /// False where pass k has nothing to do with elements.
+    bool walks(int k) const { return pass_[k].wanted(); }
     int folds(int k) const { return pass_[k].folds(); }
     /// Copies what part() yields.
     void copy_part(int k, int f, std::byte* to) {

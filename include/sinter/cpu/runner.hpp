@@ -95,7 +95,9 @@ public:
             memory_ = memory_ || direct;
             dense = dense && flat(o);
         }
-        if (dense && rows_ != rows_are::lines)
+        if (in_one_piece())
+            call(0, width_ * lines_, 1);
+        else if (dense && rows_ != rows_are::lines)
             call(0, lines_ == 1 ? width_ : padded(), lines_);
         else
             for (int64 l = 0; l < lines_; ++l) call(l, width_, 1);
@@ -140,6 +142,20 @@ private:
     bool flat(const side& s) const {
         return lines_ == 1 ||
                (s.line == padded() * s.bytes && (width_ % group == 0 || !s.in_memory));
+    }
+    /// True when all lines follow each other in memory, and so may what is computed: then buffers
+    /// are filled without gaps.
+    bool in_one_piece() {
+        if (lines_ == 1 || loop_.row_reads.count > 0) return false;
+        for (int k = 0; k < loop_.inputs.count; ++k)
+            if (!in_[k].in_memory || in_[k].line != width_ * in_[k].bytes) return false;
+        for (int k = 0; k < loop_.outputs.count; ++k)
+            if (out_[k].keep >= 0 ||
+                (out_[k].of != nullptr &&
+                 (!out_[k].in_memory || out_[k].line != width_ * out_[k].bytes)))
+                return false;
+        for (int k = 0; k < loop_.outputs.count; ++k) out_[k].line = width_ * out_[k].bytes;
+        return true;
     }
     std::byte* buffer(side& s) {
         if (s.keep >= 0) return context_.kept[s.keep] + block_ * context_.capacity * s.bytes;

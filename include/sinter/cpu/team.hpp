@@ -92,7 +92,7 @@ struct openmp_threads {
 #pragma omp parallel num_threads(threads)
         {
             Worker w = make(omp_get_thread_num());
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
             for (int64 p = 0; p < parts; ++p) w(p);
         }
     }
