@@ -141,7 +141,8 @@ auto unique(const E& e) {
 }
 
 /// Running sums along one axis (default the last): element i is the sum of elements 0..i. bool and
-/// integers sum as int64, which wraps; bfloat16 in float. The host carries float in double.
+/// integers sum as int64, which wraps; half and bfloat16 in float. The host carries float in
+/// double.
 template <expression E, int A = -1, class B = backend>
 auto cumsum(const E& e, axis_tag<A> = {}) {
     return sorting::scan<A, sorting::plus, B>("cumsum", e);

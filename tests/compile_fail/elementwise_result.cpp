@@ -1,4 +1,4 @@
-// expect: elementwise: the functor must return bool, int, std::int64_t, bfloat16, float or double.
+// expect: elementwise: the functor must return bool, std::uint8_t, std::int8_t, std::int16_t,
 #include "sinter/sinter.hpp"
 
 namespace sn = sinter;

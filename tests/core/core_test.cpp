@@ -16,6 +16,7 @@ namespace {
 
 using sinter::bfloat16;
 using sinter::dtype;
+using sinter::half;
 
 /// The nearest bfloat16 by comparing distances in double, ties to the even bits.
 float nearest_bfloat16(float x) {
@@ -68,18 +69,104 @@ TEST_CASE("bfloat16 rounds to nearest even") {
     CHECK(static_cast<float>(bfloat16(0.1)) == doctest::Approx(0.1).epsilon(0.004));
 }
 
+/// The value that the bits of a half stand for, from its definition.
+double half_value(unsigned bits) {
+    const unsigned exponent = bits >> 10 & 31U, fraction = bits & 1023U;
+    const double sign = bits >> 15 != 0 ? -1 : 1;
+    if (exponent == 31)
+        return fraction != 0 ? std::numeric_limits<double>::quiet_NaN()
+                             : sign * std::numeric_limits<double>::infinity();
+    return exponent == 0 ? sign * std::ldexp(fraction, -24)
+                         : sign * std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
+}
+/// The half next to x, ties to even, by rounding to the unit of its binade.
+double nearest_half(float x) {
+    const double size = std::fabs(static_cast<double>(x));
+    if (!(size < 65520)) return std::isnan(x) ? x : std::copysign(half_value(0x7c00), x);
+    const int binade = size == 0 ? -14 : std::max(std::ilogb(size), -14);
+    const double unit = std::ldexp(1.0, binade - 10);
+    return std::copysign(std::nearbyint(size / unit) * unit, x);
+}
+
+TEST_CASE("every half is the number that its bits say, and survives the way to float and back") {
+    for (unsigned bits = 0; bits < 1U << 16; ++bits) {
+        const auto h = half::from_bits(static_cast<std::uint16_t>(bits));
+        const float f = h;
+        const double want = half_value(bits);
+        const half back{f};
+        const bool nan = std::isnan(want);
+        if (nan ? std::isnan(f) && std::isnan(static_cast<float>(back))
+                : f == want && std::signbit(f) == std::signbit(want) && back.bits == h.bits)
+            continue;
+        CAPTURE(bits);
+        REQUIRE(f == want);
+        REQUIRE(back.bits == bits);
+    }
+}
+
+TEST_CASE("half rounds to nearest even, overflows to infinity and underflows to denormals") {
+    const auto check = [](float x) {
+        const double want = nearest_half(x);
+        const float got = half(x);
+        if (std::isnan(want) ? std::isnan(got)
+                             : got == want && std::signbit(got) == std::signbit(want))
+            return;
+        CAPTURE(x);
+        REQUIRE(got == want);
+    };
+    // Around every half and every middle between two of them, and floats of all sizes.
+    for (unsigned bits = 0; bits < 0x7c00U; ++bits) {
+        const auto here = static_cast<float>(half_value(bits));
+        const auto next = static_cast<float>(bits == 0x7bffU ? 65536 : half_value(bits + 1));
+        const float middle = here + (next - here) / 2;
+        for (const float x :
+             {here, middle, std::nextafter(middle, 0.0F), std::nextafter(middle, 1e9F)}) {
+            check(x);
+            check(-x);
+        }
+    }
+    for (std::uint64_t w = 0; w < 1UL << 32; w += 65521)
+        check(sinter::bits_as<float>(static_cast<std::uint32_t>(w)));
+    CHECK(half(65519.996F).bits == 0x7bff);
+    CHECK(half(65520).bits == 0x7c00);
+    CHECK(half(-1e30).bits == 0xfc00);
+    CHECK(half(std::numeric_limits<float>::denorm_min()).bits == 0);
+    CHECK(half(true).bits == 0x3c00);
+    static_assert(half(1).bits == 0x3c00 && half(0x1p-24F).bits == 1 && half(0x1p-25F).bits == 0);
+    static_assert(static_cast<float>(half::from_bits(0x3555)) == 0.333251953125F);
+}
+
 TEST_CASE("types promote as in PyTorch") {
-    constexpr dtype b = dtype::boolean, i = dtype::i64, h = dtype::bf16, f = dtype::f32,
-                    d = dtype::f64;
-    constexpr std::array all{b, i, h, f, d};
+    constexpr dtype b = dtype::boolean, u1 = dtype::u8, i1 = dtype::i8, i2 = dtype::i16,
+                    i4 = dtype::i32, i8 = dtype::i64, h = dtype::f16, g = dtype::bf16,
+                    f = dtype::f32, d = dtype::f64;
+    constexpr std::array all{b, u1, i1, i2, i4, i8, h, g, f, d};
+    static_assert(all.size() == sinter::dtype_count);
     // Two tensors: torch.promote_types.
-    constexpr dtype tensors[5][5] = {
-        {b, i, h, f, d}, {i, i, h, f, d}, {h, h, h, f, d}, {f, f, f, f, d}, {d, d, d, d, d}};
+    constexpr dtype tensors[10][10] = {{b, u1, i1, i2, i4, i8, h, g, f, d},
+                                       {u1, u1, i2, i2, i4, i8, h, g, f, d},
+                                       {i1, i2, i1, i2, i4, i8, h, g, f, d},
+                                       {i2, i2, i2, i2, i4, i8, h, g, f, d},
+                                       {i4, i4, i4, i4, i4, i8, h, g, f, d},
+                                       {i8, i8, i8, i8, i8, i8, h, g, f, d},
+                                       {h, h, h, h, h, h, h, f, f, d},
+                                       {g, g, g, g, g, g, f, g, f, d},
+                                       {f, f, f, f, f, f, f, f, f, d},
+                                       {d, d, d, d, d, d, d, d, d, d}};
     // A tensor (row) and a scalar (column: bool, integer, floating): torch.result_type.
-    constexpr std::array scalars{b, i, d};
-    constexpr dtype weak[5][3] = {{b, i, f}, {i, i, f}, {h, h, h}, {f, f, f}, {d, d, d}};
-    for (std::size_t x = 0; x < 5; ++x) {
-        for (std::size_t y = 0; y < 5; ++y) {
+    constexpr std::array scalars{b, i8, d};
+    constexpr dtype weak[10][3] = {{b, i8, f},
+                                   {u1, u1, f},
+                                   {i1, i1, f},
+                                   {i2, i2, f},
+                                   {i4, i4, f},
+                                   {i8, i8, f},
+                                   {h, h, h},
+                                   {g, g, g},
+                                   {f, f, f},
+                                   {d, d, d}};
+    for (std::size_t x = 0; x < all.size(); ++x) {
+        for (std::size_t y = 0; y < all.size(); ++y) {
             CAPTURE(sinter::name_of(all[x]));
             CAPTURE(sinter::name_of(all[y]));
             CHECK(sinter::promote(all[x], all[y]) == tensors[x][y]);
@@ -92,16 +179,37 @@ TEST_CASE("types promote as in PyTorch") {
     }
 }
 
+template <class T>
+void check_type(dtype type, const char* name, dtype computes) {
+    CAPTURE(name);
+    CHECK(sinter::dtype_v<T> == type);
+    CHECK(std::is_same_v<sinter::storage_t<sinter::dtype_v<T>>, T>);
+    CHECK(sinter::size_of(type) == sizeof(T));
+    CHECK(std::string(sinter::name_of(type)) == name);
+    CHECK(sinter::compute_dtype(type) == computes);
+}
 TEST_CASE("what is stored and what computes") {
-    CHECK(sinter::size_of(dtype::boolean) == sizeof(sinter::storage_t<dtype::boolean>));
-    CHECK(sinter::size_of(dtype::i64) == sizeof(sinter::storage_t<dtype::i64>));
-    CHECK(sinter::size_of(dtype::bf16) == sizeof(sinter::storage_t<dtype::bf16>));
-    CHECK(sinter::size_of(dtype::f32) == sizeof(sinter::storage_t<dtype::f32>));
-    CHECK(sinter::size_of(dtype::f64) == sizeof(sinter::storage_t<dtype::f64>));
-    static_assert(sinter::same_v<sinter::compute_t<dtype::bf16>, float>);
-    static_assert(sinter::same_v<sinter::compute_t<dtype::f64>, double>);
-    static_assert(sinter::element<bfloat16> && sinter::element<std::int64_t> &&
-                  !sinter::element<int> && !sinter::element<char>);
+    check_type<bool>(dtype::boolean, "bool", dtype::boolean);
+    check_type<std::uint8_t>(dtype::u8, "uint8", dtype::i32);
+    check_type<std::int8_t>(dtype::i8, "int8", dtype::i32);
+    check_type<std::int16_t>(dtype::i16, "int16", dtype::i32);
+    check_type<std::int32_t>(dtype::i32, "int32", dtype::i32);
+    check_type<std::int64_t>(dtype::i64, "int64", dtype::i64);
+    check_type<half>(dtype::f16, "half", dtype::f32);
+    check_type<bfloat16>(dtype::bf16, "bfloat16", dtype::f32);
+    check_type<float>(dtype::f32, "float", dtype::f32);
+    check_type<double>(dtype::f64, "double", dtype::f64);
+    static_assert(sinter::same_v<sinter::compute_t<dtype::f16>, float>);
+    static_assert(sinter::element<int> && !sinter::element<char> &&
+                  !sinter::element<std::uint16_t> && !sinter::element<unsigned> &&
+                  !sinter::element<long double>);
+    static_assert(sinter::least_v<std::int8_t> == -128 && sinter::largest_v<std::int8_t> == 127 &&
+                  sinter::least_v<std::uint8_t> == 0 && sinter::largest_v<std::uint8_t> == 255 &&
+                  sinter::least_v<int> == std::numeric_limits<int>::min() &&
+                  sinter::largest_v<int> == std::numeric_limits<int>::max() &&
+                  sinter::least_v<long> == std::numeric_limits<long>::min() &&
+                  sinter::largest_v<long> == std::numeric_limits<long>::max() &&
+                  sinter::largest_v<short> == 32767);
 }
 
 TEST_CASE("shapes print as NumPy's and multiply") {

@@ -138,6 +138,8 @@ TEST_CASE("sort, argsort and topk: int64") {
 TEST_CASE("sort, argsort and topk: other types") {
     check_sorting<double>({nan, inf, -inf, 0.0, -0.0, 5e-324, 1e308});
     check_sorting<bfloat16>({nan, inf, -inf, 0.0, -0.0, 3, -0.125});
+    check_sorting<half>({nan, inf, -inf, 0.0, -0.0, 3, -0.125});
+    check_sorting<std::int8_t>({0, -128, 127, -1});
     check_sorting<bool>({0});
 }
 #endif
@@ -225,6 +227,8 @@ TEST_CASE("cumsum and cumprod") {
 #if !SINTER_NVCC
     check_running<double>(1e-13);
     check_running<bfloat16>(1e-2);
+    check_running<half>(2e-3);
+    check_running<int>(0);
     check_running<bool>(0);
 #endif
     on_each_device([](device d) {

@@ -17,6 +17,7 @@ namespace tensor_test {
 namespace sn = sinter;
 using sn::bfloat16;
 using sn::device;
+using sn::half;
 using sn::int64;
 using extents = std::vector<int64>;
 
@@ -116,8 +117,8 @@ using exact_t = std::conditional_t<sn::is_floating(sn::dtype_v<T>), double, int6
 /// V as an element of type T and back: what storing it does to it.
 template <class T, class V>
 T element_of(V v) {
-    if constexpr (std::is_same_v<T, bfloat16>) {
-        return bfloat16(static_cast<float>(v));
+    if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>) {
+        return T(static_cast<float>(v));
     } else {
         return static_cast<T>(v);
     }
@@ -158,7 +159,7 @@ private:
     unsigned long state_;
 };
 
-/// Numbers in [-4, 4] that every element type but bool holds exactly; whole for int64.
+/// Numbers in [-4, 4] that every element type but bool and uint8 holds exactly; whole for integers.
 template <class V = double>
 values<V> random(const extents& e, unsigned long seed = 1) {
     random_numbers r(seed);

@@ -6,6 +6,9 @@
 
 namespace sinter {
 
+using int8 = signed char;
+using int16 = short;
+using int32 = int;
 using int64 = long;
 using uint64 = unsigned long;
 using uint32 = unsigned int;
@@ -22,6 +25,17 @@ template <class A, class B>
 inline constexpr bool same_v = false;
 template <class A>
 inline constexpr bool same_v<A, A> = true;
+
+/// True for the integers that a tensor may hold; bool is none.
+template <class T>
+inline constexpr bool integral_v =
+    same_v<T, int8> || same_v<T, int16> || same_v<T, int32> || same_v<T, int64> || same_v<T, uint8>;
+
+/// The least and the largest value of an integer type.
+template <class T>
+inline constexpr T least_v = T(0) < T(-1) ? T(0) : static_cast<T>(1UL << (8 * sizeof(T) - 1));
+template <class T>
+inline constexpr T largest_v = static_cast<T>(~least_v<T>);
 
 template <bool C, class A, class B>
 struct select_type {

@@ -14,6 +14,11 @@ inline void set_register(const row_lanes& to, const row_value& v, ir::scalar_bit
         case dtype::boolean: return set(x.as<dtype::boolean>());
         case dtype::i64: return set(x.as<dtype::i64>());
         case dtype::f64: return set(x.as<dtype::f64>());
+        case dtype::u8: return set(x.as<dtype::u8>());
+        case dtype::i8: return set(x.as<dtype::i8>());
+        case dtype::i16: return set(x.as<dtype::i16>());
+        case dtype::i32: return set(x.as<dtype::i32>());
+        case dtype::f16: return set(x.as<dtype::f16>());
         case dtype::bf16: return set(x.as<dtype::bf16>());
         default: return set(x.as<dtype::f32>());
     }

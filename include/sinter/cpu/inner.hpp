@@ -94,7 +94,8 @@ struct loop_of {
         using memory = storage_t<x.h == ir::how::core ? core_memory(d)
                                  : kept               ? compute_dtype(d)
                                                       : d>;
-        v.template at<J>() = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
+        const auto value = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
+        v.template at<J>() = x.h == ir::how::core ? ir::wrapped<d>(value) : value;
     }
     static const functors& functors_at([[maybe_unused]] const void* f) {
         if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
@@ -114,7 +115,8 @@ struct loop_of {
         } else if constexpr (o.to == goes_to::store) {
             static_cast<storage_t<d>*>(q[K])[i] = static_cast<storage_t<d>>(x);
         } else {
-            // The core multiplies values of its own type: a bfloat16 core rounds its operands.
+            // The core multiplies values of its own type: a core of a 16-bit float rounds its
+            // operands.
             constexpr dtype m = core_memory(core_type);
             static_cast<storage_t<m>*>(q[K])[i] =
                 static_cast<storage_t<m>>(ir::convert<core_type>(x));

@@ -67,7 +67,7 @@ inline void store_uniform(context& c, int rank) {
         o.offset = 0;
         std::byte value[8];
         std::memcpy(value, c.lanes(v.reg), 8);
-        if (v.type == dtype::bf16) narrow_lanes(value, c.lanes(v.reg), 1);
+        if (is_narrowed(v.type)) narrow_lanes(v.type, value, c.lanes(v.reg), 1);
         int order[max_rank];
         for (int d = 0; d < rank; ++d) order[d] = d;
         loop_space s = space_of(c.code, c.bound, order, 0, rank), nothing;

@@ -71,6 +71,8 @@ constexpr const product_kernel* product_kernel_for() {
         return &product_kernel_of<double>;
     } else if constexpr (D == dtype::f32) {
         return &product_kernel_of<float>;
+    } else if constexpr (D == dtype::i32) {
+        return &product_kernel_of<uint32>;
     } else {
         return &product_kernel_of<uint64>;
     }

@@ -7,22 +7,41 @@ namespace sinter::cpu {
 
 /// n values, `step` bytes apart in memory, to registers.
 inline void load_lanes(dtype type, std::byte* lanes, const std::byte* from, int64 step, int64 n) {
-    if (type != dtype::bf16)
-        return copy_elements(size_of(type), lanes, size_of(type), from, step, n);
-    for (int64 i = 0; i < n; ++i) {
-        bfloat16 x;
-        std::memcpy(&x, from + i * step, sizeof x);
-        const float wide = x;
-        std::memcpy(lanes + i * 4, &wide, sizeof wide);
+    const auto widen = [&](auto x) {
+        for (int64 i = 0; i < n; ++i) {
+            std::memcpy(&x, from + i * step, sizeof x);
+            const compute_t<dtype_v<decltype(x)>> wide = x;
+            std::memcpy(lanes + i * 4, &wide, sizeof wide);
+        }
+    };
+    switch (type) {
+        case dtype::u8: return widen(uint8{});
+        case dtype::i8: return widen(int8{});
+        case dtype::i16: return widen(int16{});
+        case dtype::f16: return widen(half{});
+        case dtype::bf16: return widen(bfloat16{});
+        default: return copy_elements(size_of(type), lanes, size_of(type), from, step, n);
     }
 }
-/// n registers as bfloat16.
-inline void narrow_lanes(std::byte* to, const std::byte* lanes, int64 n) {
-    for (int64 i = 0; i < n; ++i) {
-        float wide;
-        std::memcpy(&wide, lanes + i * 4, sizeof wide);
-        const bfloat16 x(wide);
-        std::memcpy(to + i * 2, &x, sizeof x);
+/// True when memory holds values of type `d` in another form than registers.
+constexpr bool is_narrowed(dtype d) { return compute_dtype(d) != d; }
+/// n registers as memory holds values of type `type`, for which registers are wider.
+inline void narrow_lanes(dtype type, std::byte* to, const std::byte* lanes, int64 n) {
+    const auto narrow = [&](auto x) {
+        using T = decltype(x);
+        for (int64 i = 0; i < n; ++i) {
+            compute_t<dtype_v<T>> wide;
+            std::memcpy(&wide, lanes + i * 4, sizeof wide);
+            x = static_cast<T>(wide);
+            std::memcpy(to + i * static_cast<int64>(sizeof x), &x, sizeof x);
+        }
+    };
+    switch (type) {
+        case dtype::u8: return narrow(uint8{});
+        case dtype::i8: return narrow(int8{});
+        case dtype::i16: return narrow(int16{});
+        case dtype::f16: return narrow(half{});
+        default: return narrow(bfloat16{});
     }
 }
 

@@ -129,10 +129,10 @@ public:
             if (o.data == nullptr) continue;
             const bool one = v.one_for_all;
             const std::byte* values = context_.lanes(v.reg);
-            if (v.type == dtype::bf16) {
+            if (is_narrowed(v.type)) {
                 if (narrow_ == nullptr)
                     narrow_ = context_.memory.bytes(plan_.rows() * size_of(v.type));
-                narrow_lanes(narrow_, values, one ? 1 : outer_.count);
+                narrow_lanes(v.type, narrow_, values, one ? 1 : outer_.count);
                 values = narrow_;
             }
             store_lanes(o,

@@ -60,8 +60,9 @@ struct loop_table {
             if (flow_of<C>.keeps[W].find(o.value) >= 0)
                 r.keep = static_cast<short>(flow_of<C>.kept.find(o.value));
         // A loaded value needs no loop of its own if memory holds what is delivered, to the bit.
-        const bool rounded = o.to == goes_to::operand && L::core_type == dtype::bf16;
-        if (memory_type(o) == held_type(x) && !rounded)
+        const bool rounded = o.to == goes_to::operand && is_half_size(L::core_type);
+        const bool wraps = x.h == ir::how::core && is_short(x.type);
+        if (memory_type(o) == held_type(x) && !rounded && !wraps)
             r.from = static_cast<short>(L::loads.find(o.value));
         return r;
     }

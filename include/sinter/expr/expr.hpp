@@ -18,8 +18,8 @@ concept expression = requires(const std::remove_cvref_t<E>& e, operand_list& lis
 
 /// A C++ number that may stand beside an expression.
 template <class T>
-concept number_like =
-    std::is_arithmetic_v<std::remove_cvref_t<T>> || same_v<std::remove_cvref_t<T>, bfloat16>;
+concept number_like = std::is_arithmetic_v<std::remove_cvref_t<T>> ||
+    same_v<std::remove_cvref_t<T>, half> || same_v<std::remove_cvref_t<T>, bfloat16>;
 
 template <class E>
 using symbol_of = typename std::remove_cvref_t<E>::symbol;
@@ -84,8 +84,8 @@ constexpr dtype scalar_dtype() {
         return dtype::i64;
     } else if constexpr (same_v<T, double>) {
         return dtype::f64;
-    } else if constexpr (same_v<T, bfloat16>) {
-        return dtype::bf16;
+    } else if constexpr (same_v<T, half> || same_v<T, bfloat16>) {
+        return dtype_v<T>;
     } else {
         return dtype::f32;
     }

@@ -66,11 +66,12 @@ auto where(C&& condition, A&& a, B&& b) {
 }
 
 /// The values as type T: to bool `x != 0`; floating to integer truncates, saturates and maps NaN to
-/// 0; to bfloat16 rounds to nearest even.
+/// 0; integer to integer wraps; to half and bfloat16 rounds to nearest even.
 template <class T, expression A>
 auto astype(A&& a) {
     static_assert(element<T>,
-                  "astype: the type must be bool, std::int64_t, bfloat16, float or double.");
+                  "astype: the type must be bool, std::uint8_t, std::int8_t, std::int16_t, "
+                  "std::int32_t, std::int64_t, half, bfloat16, float or double.");
     return detail::make<sym::as<dtype_v<T>, symbol_of<A>>>(std::forward<A>(a));
 }
 
@@ -110,8 +111,8 @@ struct functor_operand {
 
 /// f(x, ...) for every element, with the user's own functor f of up to three operands, which
 /// broadcast. F is a namespace-scope, trivially copyable, default-constructible type whose call
-/// operator is const and SINTER_HD; bfloat16 elements reach it as float. Its state travels to the
-/// kernel by value. Fuses like a built-in operation.
+/// operator is const and SINTER_HD; half and bfloat16 elements reach it as float, integers of up
+/// to 32 bits as int. Its state travels to the kernel by value. Fuses like a built-in operation.
 template <class F, expression... X>
 auto elementwise(F f, X&&... x) {
     static_assert(sizeof...(X) >= 1 && sizeof...(X) <= 3,
@@ -122,9 +123,10 @@ auto elementwise(F f, X&&... x) {
                   "bytes travel to the kernel.");
     using R = std::remove_cvref_t<std::invoke_result_t<const F&, compute_t<symbol_of<X>::type>...>>;
     static_assert(
-        element<R> || same_v<R, int>,
-        "elementwise: the functor must return bool, int, std::int64_t, bfloat16, float or double.");
-    constexpr dtype t = detail::scalar_dtype<R>();
+        element<R>,
+        "elementwise: the functor must return bool, std::uint8_t, std::int8_t, std::int16_t, "
+        "std::int32_t, std::int64_t, half, bfloat16, float or double.");
+    constexpr dtype t = dtype_v<R>;
     return detail::make<sym::user<F, t, symbol_of<X>...>>(
         std::forward<X>(x)...,
         detail::functor_operand<F>{f, &detail::apply_functor<F, t, symbol_of<X>::type...>});

@@ -23,9 +23,9 @@ concept with_a_vector =
 }  // namespace detail
 
 /// The matrix product of (m, k) and (k, n): out[i, j] = sum over l of a[i, l] * b[l, j]. Types
-/// promote; float accumulates in float, bfloat16 operands in float, double in double, int64 wraps.
-/// k = 0 gives zeros. What is done to either operand, element by element, and to the result becomes
-/// part of its kernel.
+/// promote; float, half and bfloat16 accumulate in float, double in double; integers wrap to their
+/// type. k = 0 gives zeros. What is done to either operand, element by element, and to the result
+/// becomes part of its kernel.
 template <expression A, expression B>
     requires(!detail::with_a_vector<A, B>)
 auto matmul(A&& a, B&& b) {

@@ -29,8 +29,8 @@ auto mean(E&& e) {
 
 }  // namespace detail
 
-/// The sum over the given axes (none: all). bool and integers sum as int64; bfloat16 sums in float.
-/// The sum of no elements is 0. With `keepdims` the axes stay with extent 1.
+/// The sum over the given axes (none: all). bool and integers sum as int64; half and bfloat16
+/// sum in float. The sum of no elements is 0. With `keepdims` the axes stay with extent 1.
 template <expression E, int... A>
 auto sum(E&& e, axis_tag<A...> = {}) {
     return detail::reduce<ir::reduction_id<ir::red::sum>, false, A...>(std::forward<E>(e));

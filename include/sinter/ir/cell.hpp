@@ -1,5 +1,6 @@
 // Values at run time: every register is 64 bits, a double for floating types, else an int64. The
-// operations are those of the tables, chosen by number. float and bfloat16 compute in float.
+// operations are those of the tables, chosen by number. float, half and bfloat16 compute in
+// float, integers of up to 32 bits in int32.
 #pragma once
 
 #include <cstring>
@@ -26,8 +27,24 @@ template <class F>
 decltype(auto) with_dtype(dtype d, F&& f) {
     switch (d) {
         case dtype::boolean: return f(number<static_cast<int>(dtype::boolean)>{});
+        case dtype::u8: return f(number<static_cast<int>(dtype::u8)>{});
+        case dtype::i8: return f(number<static_cast<int>(dtype::i8)>{});
+        case dtype::i16: return f(number<static_cast<int>(dtype::i16)>{});
+        case dtype::i32: return f(number<static_cast<int>(dtype::i32)>{});
         case dtype::i64: return f(number<static_cast<int>(dtype::i64)>{});
+        case dtype::f16: return f(number<static_cast<int>(dtype::f16)>{});
         case dtype::bf16: return f(number<static_cast<int>(dtype::bf16)>{});
+        case dtype::f32: return f(number<static_cast<int>(dtype::f32)>{});
+        default: return f(number<static_cast<int>(dtype::f64)>{});
+    }
+}
+/// The same for the type that computes for `d`: half as many cases.
+template <class F>
+decltype(auto) with_compute_dtype(dtype d, F&& f) {
+    switch (compute_dtype(d)) {
+        case dtype::boolean: return f(number<static_cast<int>(dtype::boolean)>{});
+        case dtype::i32: return f(number<static_cast<int>(dtype::i32)>{});
+        case dtype::i64: return f(number<static_cast<int>(dtype::i64)>{});
         case dtype::f32: return f(number<static_cast<int>(dtype::f32)>{});
         default: return f(number<static_cast<int>(dtype::f64)>{});
     }
@@ -35,8 +52,8 @@ decltype(auto) with_dtype(dtype d, F&& f) {
 
 /// `x` of type `from` as a value of type `to`.
 inline cell convert_cell(cell x, dtype from, dtype to) {
-    return with_dtype(from, [&](auto f) {
-        const auto v = x.as<compute_dtype(static_cast<dtype>(decltype(f)::value))>();
+    return with_compute_dtype(from, [&](auto f) {
+        const auto v = x.as<static_cast<dtype>(decltype(f)::value)>();
         return with_dtype(to, [&](auto t) {
             return to_cell(convert<static_cast<dtype>(decltype(t)::value)>(v));
         });
@@ -89,17 +106,19 @@ cell call_numbered(int op, const cell* in, op_list<O...>) {
 
 /// Table operation `op` on registers of type `type` (the operands', after a condition).
 inline cell apply_operation(int op, dtype type, const cell* in) {
-    return with_dtype(compute_dtype(type), [&](auto d) {
+    const cell r = with_compute_dtype(type, [&](auto d) {
         return detail::call_numbered<compute_t<static_cast<dtype>(decltype(d)::value)>>(
             op, in, operations{});
     });
+    const bool wraps = is_short(type) && info_of(op).result == yields::same;
+    return wraps ? convert_cell(r, dtype::i32, type) : r;
 }
 
 namespace detail {
 
 template <class R, dtype D>
 cell fold_as(const cell* x, int64 count) {
-    constexpr dtype from = compute_dtype(D);
+    constexpr dtype from = D;
     constexpr int id = reduction_id<R>;
     constexpr bool position = R::info().result == reduces_to::position;
     using T = compute_t<position ? from : compute_dtype(reduced_dtype(id, from))>;
@@ -119,7 +138,7 @@ cell fold_numbered(int id, const cell* x, int64 count, reduction_list<R...>) {
 
 /// Reduction `id` of `count` values of type `type`, in order.
 inline cell fold_cells(int id, dtype type, const cell* x, int64 count) {
-    return with_dtype(type, [&](auto d) {
+    return with_compute_dtype(type, [&](auto d) {
         return detail::fold_numbered<static_cast<dtype>(decltype(d)::value)>(
             id, x, count, reductions{});
     });
@@ -142,7 +161,8 @@ inline cell apply_node(const graph_view& g, const node& x, const cell* in, const
         f.call(f.context, x.slot, in, &out);
         return out;
     }
-    return apply_operation(x.op, info_of(x.op).operands == takes::condition ? g.n[x.in[1]].type : from, in);
+    return apply_operation(
+        x.op, info_of(x.op).operands == takes::condition ? g.n[x.in[1]].type : from, in);
 }
 
 /// The value of node `x` if that does not depend on arrays: a constant, a scalar or an extent.

@@ -7,20 +7,34 @@
 namespace sinter::ir {
 
 /// Conversion between register types. Floating to integer truncates, saturates and maps NaN to 0;
-/// to bool is `x != 0`; to bfloat16 rounds a float register.
+/// integer to integer wraps; to bool is `x != 0`; to half and bfloat16 rounds a float register.
 template <dtype To, class From>
 SINTER_HD SINTER_INLINE constexpr compute_t<To> convert(From x) {
     if constexpr (To == dtype::boolean) {
         return x != From(0);
-    } else if constexpr (To == dtype::bf16) {
-        return static_cast<float>(bfloat16(x));
-    } else if constexpr (To == dtype::i64 && (same_v<From, float> || same_v<From, double>)) {
+    } else if constexpr (is_half_size(To)) {
+        return static_cast<float>(storage_t<To>(x));
+    } else if constexpr (category(To) == 1 && (same_v<From, float> || same_v<From, double>)) {
+        using T = storage_t<To>;
+        // Both bounds are powers of 2, or 0, and exact; -(least) is one above the largest.
+        constexpr From low = static_cast<From>(least_v<T>);
+        constexpr From above = low < From(0) ? -low : From(largest_v<T>) + From(1);
         if (x != x) return 0;
-        if (x >= From(9223372036854775808.0)) return 0x7fffffffffffffffL;
-        if (x <= From(-9223372036854775808.0)) return static_cast<int64>(1UL << 63);
-        return static_cast<int64>(x);
-    } else {
+        if (x >= above) return largest_v<T>;
+        if (x <= low) return least_v<T>;
         return static_cast<compute_t<To>>(x);
+    } else {
+        return static_cast<compute_t<To>>(static_cast<storage_t<To>>(x));
+    }
+}
+/// The result of an operation of type D, or the sum of a product, as a register holds it: those of
+/// integers that are shorter than the register wrap.
+template <dtype D, class T>
+SINTER_HD SINTER_INLINE constexpr T wrapped(T x) {
+    if constexpr (is_short(D)) {
+        return convert<D>(x);
+    } else {
+        return x;
     }
 }
 
@@ -36,6 +50,7 @@ struct registers {
     float f[holds(dtype::f32) ? C::size : 1];
     double d[holds(dtype::f64) ? C::size : 1];
     int64 i[holds(dtype::i64) ? C::size : 1];
+    int32 w[holds(dtype::i32) ? C::size : 1];
     bool b[holds(dtype::boolean) ? C::size : 1];
 
     /// The register of instruction J.
@@ -48,6 +63,8 @@ struct registers {
             return d[J];
         } else if constexpr (t == dtype::i64) {
             return i[J];
+        } else if constexpr (t == dtype::i32) {
+            return w[J];
         } else {
             return b[J];
         }
@@ -148,12 +165,13 @@ struct pass {
         } else if constexpr (x.op == op_user) {
             return user<J>(v, row, f);
         } else if constexpr (x.in[2] >= 0) {
-            return operation<x.op>::value(
-                get<x.in[0]>(v, row), get<x.in[1]>(v, row), get<x.in[2]>(v, row));
+            return wrapped<x.type>(operation<x.op>::value(
+                get<x.in[0]>(v, row), get<x.in[1]>(v, row), get<x.in[2]>(v, row)));
         } else if constexpr (x.in[1] >= 0) {
-            return operation<x.op>::value(get<x.in[0]>(v, row), get<x.in[1]>(v, row));
+            return wrapped<x.type>(
+                operation<x.op>::value(get<x.in[0]>(v, row), get<x.in[1]>(v, row)));
         } else {
-            return operation<x.op>::value(get<x.in[0]>(v, row));
+            return wrapped<x.type>(operation<x.op>::value(get<x.in[0]>(v, row)));
         }
     }
     /// Runs every computation of the loop on registers `v`, whose loads are filled in.

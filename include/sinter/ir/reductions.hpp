@@ -59,8 +59,8 @@ struct max : joins_by<op::maximum> {
     SINTER_HD SINTER_INLINE static T init() {
         if constexpr (same_v<T, bool>) {
             return false;
-        } else if constexpr (same_v<T, int64>) {
-            return static_cast<int64>(1UL << 63);
+        } else if constexpr (integral_v<T>) {
+            return least_v<T>;
         } else {
             return static_cast<T>(-infinity);
         }
@@ -73,8 +73,8 @@ struct min : joins_by<op::minimum> {
     SINTER_HD SINTER_INLINE static T init() {
         if constexpr (same_v<T, bool>) {
             return true;
-        } else if constexpr (same_v<T, int64>) {
-            return 0x7fffffffffffffffL;
+        } else if constexpr (integral_v<T>) {
+            return largest_v<T>;
         } else {
             return static_cast<T>(infinity);
         }

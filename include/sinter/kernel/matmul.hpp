@@ -64,6 +64,13 @@ struct tile_work {
             k = e / tuning::tile_m;
         }
     }
+    // The type of a product is that of its operands: what a prologue computes for a half is
+    // rounded, as the host and tensor cores do; what memory holds needs no rounding.
+    template <int W>
+    SINTER_HD static constexpr dtype side_type() {
+        return C::at(side_value<C, W>()).h == ir::how::load ? dtype_v<T>
+                                                            : C::at(C::head().core).type;
+    }
     template <int W>
     SINTER_DEVICE void fetch(int64 first_k) {
         const args<C>& a = p.a;
@@ -75,7 +82,7 @@ struct tile_work {
             place<W>(u, outer, k);
             T x = T(0);  // beyond the edge: adds nothing, whatever the prologue makes of a zero
             if (first + outer < extent && first_k + k < a.row_length) {
-                x = ir::convert<compute_dtype(dtype_v<T>)>(
+                x = ir::convert<side_type<W>()>(
                     side_element<C, W>(a, row, first + outer, first_k + k));
             }
             next[W - ir::side_a][u] = x;

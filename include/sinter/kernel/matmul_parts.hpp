@@ -79,7 +79,7 @@ SINTER_DEVICE void finish_product(
     move(o, a, 1, j);
     if (p.row_varies) take_row_values<C, 0, reading::own>(row, a, o);
     ir::registers<C> v;
-    v.template at<C::head().core>() = product;
+    v.template at<C::head().core>() = ir::wrapped<C::at(C::head().core).type>(product);
     load_elements<C, 0, reading::own>(v, a, o);
     ir::pass<C, 0>::compute(v, row, a.functors);
     store_values<C, 0, which::all>(v, row, a, o);

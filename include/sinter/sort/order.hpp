@@ -43,9 +43,10 @@ struct same_place {
     }
 };
 
-/// What is sorted for values of type D: bfloat16 as float, which holds it exactly.
+/// What is sorted for values of type D: half and bfloat16 as float, which holds
+/// them exactly.
 template <dtype D>
-inline constexpr dtype key_type = D == dtype::bf16 ? dtype::f32 : D;
+inline constexpr dtype key_type = is_half_size(D) ? dtype::f32 : D;
 template <dtype D>
 using key_t = storage_t<key_type<D>>;
 

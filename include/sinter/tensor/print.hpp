@@ -70,9 +70,9 @@ template <class T>
 std::string number_text(T v) {
     if constexpr (same_v<T, bool>) {
         return v ? "True" : "False";
-    } else if constexpr (same_v<T, int64>) {
+    } else if constexpr (integral_v<T>) {
         return std::to_string(v);
-    } else if constexpr (same_v<T, bfloat16>) {
+    } else if constexpr (is_half_size(dtype_v<T>)) {
         return number_text(static_cast<float>(v));
     } else {
         const T size = std::fabs(v);
@@ -89,7 +89,7 @@ template <class T>
 std::vector<std::string> aligned_text(const std::vector<T>& shown) {
     std::vector<std::string> text;
     std::size_t width = same_v<T, bool> ? 5 : 0;
-    if constexpr (same_v<T, bool> || same_v<T, int64>) {
+    if constexpr (same_v<T, bool> || integral_v<T>) {
         for (const T v : shown) text.push_back(number_text<T>(v));
     } else {
         using F = compute_t<dtype_v<T>>;

@@ -82,7 +82,8 @@ constexpr void check_assignable() {
 /// An array of T with R axes (0 to 8). A tensor is a handle: a copy shares the memory, `clone()`
 /// copies it. Assigning an expression evaluates it, as few kernels as the mathematics allows; it
 /// re-seats the handle when others hold its memory, and else writes in place. T is bool,
-/// std::int64_t, bfloat16, float or double.
+/// std::uint8_t, std::int8_t, std::int16_t, std::int32_t,
+/// std::int64_t, half, bfloat16, float or double.
 template <element T, int R>
 class tensor {
     static_assert(R >= 0 && R <= max_rank, "Sinter supports ranks 0 to 8.");

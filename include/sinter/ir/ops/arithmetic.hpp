@@ -92,7 +92,7 @@ struct neg {
     static constexpr op_info info() { return {"neg", nullptr, 1, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
-        if constexpr (same_v<T, int64>) {
+        if constexpr (integral_v<T>) {
             return wrapping(T(0), a, minus_f{});
         } else {
             return static_cast<T>(-a);

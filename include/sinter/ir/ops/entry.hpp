@@ -63,6 +63,8 @@ template <class T, class F>
 SINTER_HD SINTER_INLINE T wrapping(T a, T b, F f) {
     if constexpr (same_v<T, int64>) {
         return static_cast<T>(f(static_cast<uint64>(a), static_cast<uint64>(b)));
+    } else if constexpr (same_v<T, int32>) {
+        return static_cast<T>(f(static_cast<uint32>(a), static_cast<uint32>(b)));
     } else {
         return static_cast<T>(f(a, b));
     }
