@@ -109,12 +109,16 @@ struct deliveries {
     delivery<C> at[static_cast<std::size_t>(most)]{};
     int count = 0;
     constexpr deliveries() {
-        const decoded<C>& code = code_of<C>;
-        if (W >= ir::max_passes) {
+        if constexpr (W >= ir::max_passes) {
             at[count++] = {
                 goes_to::operand, W == ir::side_a ? C::head().core_a : C::head().core_b, -1};
-            return;
+        } else {
+            add_of_pass(code_of<C>);
         }
+    }
+
+private:
+    constexpr void add_of_pass(const decoded<C>& code) {
         constexpr auto folds = ir::pass<C, W>::folds();
         for (int k = 0; k < folds.count; ++k)
             at[count++] = {goes_to::fold, code.at[folds.at[k]].in[0], folds.at[k]};

@@ -201,7 +201,7 @@ private:
         map_walk& w = k_.walk;
         const bool tiled = w.path == map_path::tiles, vectors = w.path == map_path::vectors;
         const auto in_piece = [&](int axis) { return axis == w.cut ? w.chunk : extent(axis); };
-        w.mask = vectors ? f_.width - 1 : 0;
+        w.mask = vectors ? static_cast<uint32>(f_.width - 1) : 0;
         w.phase = vectors ? static_cast<uint32>(first_phase()) : 0;
         const int64 row = in_piece(last());
         const int64 columns = tiled     ? divide_up(row, tile_columns)
