@@ -81,9 +81,10 @@ void check_products() {
         return difference(as_reals(get(got)), map(rounded<T>, want)) == "";
     };
     on_each_device([&](device d) {
-        for (const auto& [m, k] :
-             {std::pair<int64, int64>{3, 5}, {1, 1}, {1, 70}, {200, 3}, {4, 0}, {0, 4}, {33, 1000}})
+        const extents sizes[] = {{3, 5}, {1, 1}, {1, 70}, {200, 3}, {4, 0}, {0, 4}, {33, 1000}};
+        for (const extents& e : sizes)
             for (const layout l : layouts) {
+                const int64 m = e[0], k = e[1];
                 CAPTURE(m);
                 CAPTURE(k);
                 const auto a = random<V>({m, k}, 1), x = random<V>({k}, 2), y = random<V>({m}, 3);
