@@ -176,55 +176,40 @@ struct reduce_work {
 
     // ---- What comes after the walk
 
-    // Joins the states of a tile. `s` is then the state of output `x` of the tile in every thread
-    // of its row; for wide outputs, of output tid in the threads that have one.
-    SINTER_DEVICE states join(states (&all)[width]) {
-        states s = all[0];
-        if (k.g.wide_outputs) {
-            auto* table = reinterpret_cast<states*>(shared);
-            SINTER_UNROLLED
-            for (int e = 0; e < width; ++e)
-                table[y * k.g.outputs + x * width + static_cast<unsigned>(e)] = all[e];
-            Sync::template block<4>();
-            if (simt::tid().x < k.g.outputs) {
-                s = table[simt::tid().x];
-                SINTER_ROLLED
-                for (unsigned i = 1; i < k.g.depth; ++i) {
-                    states next = table[i * k.g.outputs + simt::tid().x];
-                    s.merge(next);
-                }
-            }
-            return s;
-        }
+    // The states of output tid of a tile of wide outputs, in the threads that have one.
+    SINTER_DEVICE states join_wide(states (&all)[width]) {
+        auto* table = reinterpret_cast<states*>(shared);
         SINTER_UNROLLED
-        for (int e = 1; e < width; ++e) s.merge(all[e]);
-        group.join(s);
+        for (int e = 0; e < width; ++e)
+            table[y * k.g.outputs + x * width + static_cast<unsigned>(e)] = all[e];
+        Sync::template block<4>();
+        states s = all[0];
+        if (simt::tid().x >= k.g.outputs) return s;
+        s = table[simt::tid().x];
+        SINTER_ROLLED
+        for (unsigned i = 1; i < k.g.depth; ++i) {
+            states next = table[i * k.g.outputs + simt::tid().x];
+            s.merge(next);
+        }
         return s;
     }
-    SINTER_DEVICE void keep_partial(int64 output, const states& s) const {
+    SINTER_DEVICE static void keep_partial(states* p, const states& s) {
         constexpr int words = sizeof(states) / sizeof(uint64);
-        states* p = k.partials + (simt::bid().y * k.a.rows + output);
         simt::store<words>(reinterpret_cast<uint64*>(p), bits_as<simt::vec<uint64, words>>(s));
     }
-    // Merges what the blocks of a tile left of one output: parts first, first + step, ...; several
-    // loads under way.
-    SINTER_DEVICE void merge_partials(int64 output,
-                                      unsigned first,
-                                      unsigned step,
-                                      states& s) const {
+    // Merges what the blocks of a tile left of one output: parts first, first + step, ..., which
+    // lie `apart` from one another, the first at `from`; several loads under way.
+    SINTER_DEVICE static void merge_partials(
+        const states* from, int64 apart, unsigned first, unsigned step, states& s) {
         constexpr int words = sizeof(states) / sizeof(uint64), ahead = words > 2 ? 2 : 4;
-        const states* from = k.partials + (first * k.a.rows + output);
-        const int64 apart = step * k.a.rows;
         SINTER_ROLLED
         for (unsigned part = first; part < simt::gdim().y; part += ahead * step) {
             simt::vec<uint64, words> bits[ahead];
-            const states* next_from = from;
             SINTER_UNROLLED
             for (unsigned i = 0; i < ahead; ++i) {
                 if (part + i * step < simt::gdim().y)
-                    bits[i] =
-                        simt::load_coherent<words>(reinterpret_cast<const uint64*>(next_from));
-                next_from += apart;
+                    bits[i] = simt::load_coherent<words>(
+                        reinterpret_cast<const uint64*>(from + scaled(i, apart)));
             }
             SINTER_UNROLLED
             for (unsigned i = 0; i < ahead; ++i) {
@@ -232,7 +217,7 @@ struct reduce_work {
                 auto next = bits_as<states>(bits[i]);
                 s.merge(next);
             }
-            from = next_from;
+            from += scaled(ahead, apart);
         }
     }
     // True in the last block of this tile, which then sees the states of all others.
@@ -285,14 +270,28 @@ struct reduce_work {
         if constexpr (walk_uses_row<C>())
             if (place.live) take_row_values<C, 0, reading::own>(row, a, place.base);
         fold(all);
-        states s = join(all);
-        if (simt::gdim().y > 1) {
-            if (mine && (wide || y == 0)) keep_partial(output, s);
+        states s = all[0];
+        if (wide) {
+            s = join_wide(all);
+        } else {
+            SINTER_UNROLLED
+            for (int e = 1; e < width; ++e) s.merge(all[e]);
+        }
+        const unsigned part = wide ? 0 : y, parts = wide ? 1 : k.g.depth;
+        const bool split = simt::gdim().y > 1;
+        states* const own = split ? k.partials + (simt::bid().y * a.rows + output) : nullptr;
+        const states* const others = split ? k.partials + (part * a.rows + output) : nullptr;
+        const int64 apart = parts * a.rows;
+        // First what the threads of this block folded, then what the blocks of the tile left.
+        SINTER_ROLLED
+        for (bool of_blocks = false;; of_blocks = true) {
+            if (!wide) group.join(s);
+            if (of_blocks || !split) break;
+            if (mine && (wide || y == 0)) keep_partial(own, s);
             if (!arrives_last(tile)) return;
             s.clear();
-            // All threads take part, also where only some deliver.
-            if (mine) merge_partials(output, wide ? 0 : y, wide ? 1 : k.g.depth, s);
-            if (!wide) group.join(s);
+            // Wide outputs: a thread merges all of its one, else the threads of a row share them.
+            if (mine) merge_partials(others, apart, part, parts, s);
         }
         if (mine && (wide || y == 0 || k.spread)) deliver(output, s, wide || y == 0);
     }

@@ -131,7 +131,7 @@ template <class T, int Width>
 struct packed {
     static constexpr int bytes = int(sizeof(T)) * Width;
     static constexpr bool small = sizeof(T) < 4 && bytes % 4 == 0;
-    static constexpr int in_word = small ? 4 / int(sizeof(T)) : 1;
+    static constexpr int in_word = small ? 4 / int(sizeof(T)) : 1, bits = 8 * int(sizeof(T));
     using word = select_t<small, uint32, T>;
     word w[Width / in_word];
 
@@ -144,7 +144,7 @@ struct packed {
     SINTER_DEVICE void set(int e, T x) {
         if constexpr (small) {
             using raw = typename word_of<sizeof(T)>::type;
-            w[e / in_word] |= static_cast<uint32>(bits_as<raw>(x)) << (e % in_word * 8 * sizeof(T));
+            w[e / in_word] |= static_cast<uint32>(bits_as<raw>(x)) << (e % in_word * bits);
         } else {
             w[e] = x;
         }
@@ -155,7 +155,7 @@ struct packed {
             return w[e];
         } else if constexpr (small) {
             using raw = typename word_of<sizeof(T)>::type;
-            return bits_as<T>(static_cast<raw>(w[e / in_word] >> (e % in_word * 8 * sizeof(T))));
+            return bits_as<T>(static_cast<raw>(w[e / in_word] >> (e % in_word * bits)));
         } else {
             return w[e];
         }
