@@ -77,10 +77,10 @@ inline constexpr int reduce_columns = 32;
 inline constexpr int reduce_most_blocks_per_sm = 32;
 // Each element of a strip has its own states; more bytes of them would not stay in registers.
 inline constexpr int reduce_state_bytes = 128;
-// Strips of 16 bytes that a thread loads before it folds: with 512 threads, four strips of one array
-// are 32 KiB in flight. What was loaded and three times the states (two are being merged into one)
-// share the registers that addresses leave. Every strip repeats the code of the stage and costs
-// compile time: stages of more instructions, which read more arrays at once, take fewer.
+// Strips of 16 bytes that a thread loads before it folds: with 512 threads, four strips of one
+// array are 32 KiB in flight. What was loaded and three times the states (two are being merged into
+// one) share the registers that addresses leave. Every strip repeats the code of the stage and
+// costs compile time: stages of more instructions, which read more arrays at once, take fewer.
 inline constexpr int reduce_most_strips = 4;
 inline constexpr int reduce_register_bytes = 224;
 inline constexpr int reduce_instructions = 32;
