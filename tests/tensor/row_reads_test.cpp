@@ -52,4 +52,19 @@ TEST_CASE("explain says how often rows are read") {
 
 #endif
 
+TEST_CASE("an array that an expression mentions twice is counted once") {
+    on_each_device([](device d) {
+        const tensor<float, 2> z = put<float, 2>(random({4, 30}, 1), d);
+        const tensor<float, 1> b = put<float, 1>(random({30}, 2), d);
+        sn::launch_counter ran;
+        const tensor<float, 2> p = z * z + z;  // the short way
+        CHECK(ran.bytes_loaded() == 480);
+        const tensor<float, 2> q = z * b - max(z, axis<-1>, keepdims);  // the general one
+        CHECK(ran.bytes_loaded() == 480 + 480 + 120);
+        const tensor<float, 2> r = z - slice(z, sn::range(0, 1));  // two views of one array
+        CHECK(ran.bytes_loaded() == 480 + 480 + 120 + 480 + 120);
+        CHECK(ran.bytes_stored() == 3 * 480);
+    });
+}
+
 }  // namespace

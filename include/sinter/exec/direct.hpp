@@ -60,8 +60,11 @@ public:
         ir::bound_operand* const operand = reinterpret_cast<ir::bound_operand*>(room);
         for (int j = 0; j < s.load_count; ++j) {
             const int slot = node_of(s.loads[j]).slot;
+            bool again = false;  // a second mention of a tensor
+            for (int i = 0; i < j; ++i) again = again || operand[i].data == data_[slot];
             bind(operand + j, data_[slot], whole(slot));
-            r.bytes_in += static_cast<int64>(bytes(whole(slot) ? size_ : 1, type_[slot]));
+            if (!again)
+                r.bytes_in += static_cast<int64>(bytes(whole(slot) ? size_ : 1, type_[slot]));
         }
         bind(operand + s.load_count, out.data, true);
         ir::scalar_bits scalar[most];

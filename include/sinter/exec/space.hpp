@@ -36,8 +36,8 @@ public:
             operand_[j].data = a.data;
             array_[j] = nullptr;
             if (f_.needed[s_.loads[j]]) {
+                out.bytes_in += seen(a, j) ? 0 : bytes_of(a);
                 array_[j] = &a;
-                out.bytes_in += bytes_of(a);
             } else if (ir::elements_of(a) == 0) {
                 // Only muted results need it: any one element will do.
                 unread[out.unread_count++] = static_cast<short>(j);
@@ -68,6 +68,13 @@ public:
     }
 
 private:
+    // True when one of the loads before j reads this very view: a second mention of a tensor.
+    bool seen(const ir::array_ref& a, int j) const {
+        for (int i = 0; i < j; ++i)
+            if (array_[i] && array_[i]->data == a.data && same_view(*array_[i], a)) return true;
+        return false;
+    }
+
     struct walked {
         int64 extent;
         int axis;
