@@ -2,6 +2,7 @@
 // the compiled loops only ever see elements side by side.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 
 #include "sinter/core/types.hpp"

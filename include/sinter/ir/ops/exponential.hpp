@@ -2,7 +2,7 @@
 // float. How exact they are: core/math, function by function.
 #pragma once
 
-#include "sinter/ir/ops/entry.hpp"
+#include "sinter/ir/ops/arithmetic.hpp"
 
 namespace sinter::ir {
 namespace op {
