@@ -476,47 +476,5 @@ TEST_CASE("row: in place, and with the same bits in every schedule") {
     }
 }
 
-TEST_CASE("row: which arrays are kept, most read first") {
-    kernel::row_facts f;
-    f.loads = 4;
-    f.width = 4;
-    f.state_bytes = 8;
-    f.read_in[0] = 3;  // two loads of one view
-    f.read_in[1] = 2;
-    f.read_in[2] = 3;
-    f.read_in[3] = 2;
-    for (auto& t : f.load_type) t = dtype::f32;
-    f.load_type[2] = dtype::f64;
-    float x[8];
-    ir::bound_operand load[4];
-    load[0].data = load[1].data = x;
-    load[2].data = x + 2;
-    load[3].data = x + 4;
-    for (auto& o : load) o.stride[1] = 1;
-    binding b({1}, {100});
-    b.b.load = load;
-    struct wanted {
-        int shared;
-        int kept, at[4], reads[4];
-    };
-    const wanted table[] = {
-        {600, 0, {-1, -1, -1, -1}, {2, 2, 2, 1}},
-        {1000, 1, {0, 0, -1, -1}, {1, 1, 2, 1}},
-        {4096, 2, {0, 0, 448, -1}, {1, 1, 1, 1}},  // 112 floats: whole strips and 16 bytes
-    };
-    for (const wanted& w : table) {
-        CAPTURE(w.shared);
-        // One processor, whose shared memory is that of one block: teams have no more.
-        const auto c = kernel::choose_row(f, b.b, {1, w.shared, w.shared + 1024});
-        CHECK(c.g.team == 1);
-        CHECK(c.g.kept == w.kept);
-        CHECK(c.all_kept == (w.kept == 2));
-        for (int j = 0; j < 4; ++j) {
-            CHECK(c.kept_at[j] == w.at[j]);
-            CHECK(c.reads[j] == w.reads[j]);
-        }
-    }
-}
-
 }  // namespace
 }  // namespace kernel_test

@@ -48,6 +48,11 @@ struct select_type<false, A, B> {
 template <bool C, class A, class B>
 using select_t = typename select_type<C, A, B>::type;
 
+/// The unsigned integer of so many bytes.
+template <int Bytes>
+using unsigned_t =
+    select_t<Bytes == 1, uint8, select_t<Bytes == 2, uint16, select_t<Bytes == 4, uint32, uint64>>>;
+
 /// The bits of `x` read as a `To` of the same size.
 template <class To, class From>
 SINTER_HD constexpr To bits_as(const From& x) {

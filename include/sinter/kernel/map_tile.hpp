@@ -26,42 +26,19 @@ SINTER_HD constexpr int tile_slot(int bytes, int column, int vector) {
 
 #if SINTER_NVCC || SINTER_EMULATOR
 
-template <int Bytes>
-struct unit_of_bytes;
-template <>
-struct unit_of_bytes<1> {
-    using type = uint8;
-};
-template <>
-struct unit_of_bytes<2> {
-    using type = uint16;
-};
-template <>
-struct unit_of_bytes<4> {
-    using type = uint32;
-};
-template <>
-struct unit_of_bytes<8> {
-    using type = uint64;
-};
-
-/// An unsigned integer of so many bytes.
-template <int Bytes>
-using unit_t = typename unit_of_bytes<Bytes>::type;
-
 /// Fills the tile of an operand from element (first_column, first_row), of the `columns` x `rows`
 /// that there are from `from` on. Lanes are neighbours along a column; the block has 256 threads.
 /// All loads precede the stores.
 template <int Bytes, int Width>
 SINTER_DEVICE void fill_tile(unsigned char* tile,
-                             const unit_t<Bytes>* from,
+                             const unsigned_t<Bytes>* from,
                              int64 column_stride,
                              int64 row_stride,
                              int first_column,
                              int first_row,
                              int columns,
                              int rows) {
-    using unit = unit_t<Bytes>;
+    using unit = unsigned_t<Bytes>;
     constexpr int height = tile_rows(Width), at_once = 8 * simt::warp_size / height;
     const int row = static_cast<int>(simt::tid().x) % height;
     const int column = static_cast<int>(simt::tid().x) / height;

@@ -127,7 +127,7 @@ struct map_work {
         if constexpr (map_loads_size<C>(Bytes)) {
             if (k.load_bytes[slot] == Bytes)
                 fill_tile<Bytes, width>(tiles + k.tile_at[slot],
-                                        static_cast<const unit_t<Bytes>*>(x.data) + origin,
+                                        static_cast<const unsigned_t<Bytes>*>(x.data) + origin,
                                         x.stride[k.walk.rank - 1],
                                         x.stride[k.walk.vector_axis],
                                         column,

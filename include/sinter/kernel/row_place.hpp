@@ -54,7 +54,7 @@ struct row_place : strip_finder<C, strip_width<C>()> {
     };
     template <int Bytes>
     SINTER_DEVICE void keep_row(int slot, const void* data, unsigned char* to) const {
-        using word = typename word_of<Bytes>::type;
+        using word = unsigned_t<Bytes>;
         constexpr int strip_bytes = Bytes * width;
         const auto& operand = k.a.load[slot];
         const bool wide = (k.g.wide.load >> slot & 1) != 0;

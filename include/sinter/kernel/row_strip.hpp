@@ -91,26 +91,6 @@ struct wide_operands {
 
 #if SINTER_NVCC || SINTER_EMULATOR
 
-// An unsigned number of so many bytes.
-template <int Bytes>
-struct word_of;
-template <>
-struct word_of<1> {
-    using type = unsigned char;
-};
-template <>
-struct word_of<2> {
-    using type = uint16;
-};
-template <>
-struct word_of<4> {
-    using type = uint32;
-};
-template <>
-struct word_of<8> {
-    using type = uint64;
-};
-
 /// Where a strip lies: its element e has the number first + e * apart along `axis`. Those with a
 /// number from `low` on exist, `span` of them.
 template <class C>
@@ -143,7 +123,7 @@ struct packed {
     /// Sets element e of a cleared strip.
     SINTER_DEVICE void set(int e, T x) {
         if constexpr (small) {
-            using raw = typename word_of<sizeof(T)>::type;
+            using raw = unsigned_t<int(sizeof(T))>;
             w[e / in_word] |= static_cast<uint32>(bits_as<raw>(x)) << (e % in_word * bits);
         } else {
             w[e] = x;
@@ -154,7 +134,7 @@ struct packed {
             if constexpr (small) return (w[e / 4] >> (e % 4 * 8) & 1U) != 0;
             return w[e];
         } else if constexpr (small) {
-            using raw = typename word_of<sizeof(T)>::type;
+            using raw = unsigned_t<int(sizeof(T))>;
             return bits_as<T>(static_cast<raw>(w[e / in_word] >> (e % in_word * bits)));
         } else {
             return w[e];
