@@ -100,6 +100,42 @@ TEST_CASE("products of every type, size and layout") {
             }
 }
 
+// A batch of two axes, one of which the right operand does not have, and two summed axes. Strides
+// need not merge.
+TEST_CASE("a batch, several summed axes") {
+    for (const extents& e : {extents{3, 2, 5, 7, 4, 9},
+                             extents{1, 1, 1, 1, 1, 1},
+                             extents{2, 3, 20, 17, 3, 130},
+                             extents{40, 5, 3, 4, 2, 3},
+                             extents{2, 2, 4, 3, 0, 2},
+                             extents{2, 2, 4, 3, 2, 0},
+                             extents{0, 2, 4, 3, 2, 3},
+                             extents{9, 1, 33, 70, 2, 64}})
+        for (const layout la : layouts)
+            for (const layout lb : layouts) {
+                if (e[0] * e[1] * e[2] * e[3] * e[4] * e[5] > 100000 && la != lb) continue;
+                test_array<float> x(e, la, 0b110111), y(e, lb, 0b111001), out(e, la, 0b001111);
+                pseudo_random r;
+                const auto value = [&](int64) { return static_cast<float>(r.number()); };
+                x.fill(value);
+                y.fill(value);
+                binding b(e, 2);
+                b.load = {x.bound(), y.bound()};
+                b.store = {out.bound()};
+                sinter::cpu::run(loops_for<stage<plain_product<dtype::f32>>, here>(), b.done());
+                int64 wrong = 0;
+                for_each_index({e[0], e[1], e[2], e[3]}, [&](const extents& i) {
+                    double sum = 0;
+                    for (int64 s = 0; s < e[4]; ++s)
+                        for (int64 k = 0; k < e[5]; ++k)
+                            sum += double(x[{i[0], i[1], i[2], 0, s, k}]) *
+                                   double(y[{i[0], 0, 0, i[3], s, k}]);
+                    wrong += out[{i[0], i[1], i[2], i[3], 0, 0}] != static_cast<float>(sum);
+                });
+                CHECK(wrong == 0);
+            }
+}
+
 // relu(matmul(a * s + c, exp(w)) + bias) + residual; the product; the residual's sign; a constant.
 constexpr stage_builder fused() {
     stage_builder b;

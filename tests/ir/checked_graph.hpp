@@ -212,18 +212,26 @@ protected:
         shapes.push_back(s);
         add(g.reshape(at(i).node, x.rank), x);
     }
-    /// The product of two matrices of one type.
+    /// The product of two matrices, or two batches of them, of one type.
     void product(std::size_t left, std::size_t right) {
         const dtype t = at(left).value.type;
         const plain l = at(left).value, r = at(right).value;
         plain x;
         x.type = t;
-        x.rank = 2;
+        x.rank = l.rank > r.rank ? l.rank : r.rank;
+        for (int j = 2; j < max_rank; ++j)
+            x.extent[j] = l.extent[j] == 1 ? r.extent[j] : l.extent[j];
         x.extent[0] = r.extent[0], x.extent[1] = l.extent[1];
         x.fill([&](const int64* w) {
             cell sum{};
+            int64 i[max_rank], j[max_rank];
+            for (int d = 2; d < max_rank; ++d) {
+                i[d] = l.extent[d] == 1 ? 0 : w[d];
+                j[d] = r.extent[d] == 1 ? 0 : w[d];
+            }
+            i[1] = w[1], j[0] = w[0];
             for (int64 k = 0; k < l.extent[0]; ++k) {
-                const int64 i[max_rank] = {k, w[1]}, j[max_rank] = {w[0], k};
+                i[0] = j[1] = k;
                 sum = multiply_add(t, l.at(i), r.at(j), sum);
             }
             return sum;

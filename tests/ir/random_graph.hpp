@@ -303,18 +303,31 @@ private:
         if (x.rank > 0 && a.size() > 0 && chance(3)) s.extent[pick(x.rank)] = -1;
         reshape(i, x, s);
     }
-    // Any two matrices that fit; else one with its own transpose.
+    // True when (batches of) matrices fit. Small ones: the products are computed element by
+    // element.
+    static bool fit(const plain& p, const plain& q) {
+        if (p.rank < 2 || q.rank < 2 || p.rank > 4 || q.rank > 4) return false;
+        int64 size = p.extent[1] * q.extent[0];
+        for (int j = 2; j < max_rank; ++j) {
+            if (p.extent[j] != q.extent[j] && p.extent[j] != 1 && q.extent[j] != 1) return false;
+            size *= p.extent[j] == 1 ? q.extent[j] : p.extent[j];
+        }
+        return p.extent[0] == q.extent[1] && size <= 2000;
+    }
+    // Any two that fit; else one with its own transpose.
     void any_product() {
         for (int tries = 0; tries < 16; ++tries) {
             const std::size_t a = index_of_any();
             std::size_t b = index_of_any();
-            if (at(a).value.rank != 2) continue;
+            if (at(a).value.rank < 2) continue;
             if (tries > 12) {
-                permute(a, {{1, 0, -1, -1, -1, -1, -1, -1}, 2});
+                axis_map turned{{1, 0, -1, -1, -1, -1, -1, -1}, at(a).value.rank};
+                for (int j = 2; j < turned.rank; ++j) turned.at[j] = static_cast<signed char>(j);
+                permute(a, turned);
                 b = last();
             }
             const plain &p = at(a).value, &q = at(b).value;
-            if (q.rank != 2 || p.extent[0] != q.extent[1]) continue;
+            if (!fit(p, q)) continue;
             dtype t = promote(p.type, q.type);
             if (t == dtype::boolean) t = dtype::i64;
             const std::size_t left = cast(a, t);

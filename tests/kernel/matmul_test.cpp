@@ -129,6 +129,56 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
         }
 }
 
+// A batch of two axes, the right operand without the first, and two summed axes whose steps do not
+// join.
+template <class T>
+void check_batch(int64 p, int64 q, extents e, int64 s) {
+    constexpr dtype d = sinter::dtype_v<T>;
+    CAPTURE(e.m);
+    CAPTURE(e.n);
+    CAPTURE(e.k);
+    CAPTURE(sinter::name_of(d));
+    array<T> a(p * q * e.m * s * e.k), b(q * s * e.k * e.n), c(p * q * e.m * e.n);
+    fill_samples(a, 1);
+    fill_samples(b, 2);
+    binding x({p, q, e.m, e.n}, {s, e.k});
+    // a[q][s][p][m][k], b[s][q][k][n], c[q][n][p][m]
+    x.load(a.data(), {e.m * e.k, s * p * e.m * e.k, e.k, 0, p * e.m * e.k, 1});
+    x.load(b.data(), {0, e.k * e.n, 0, 1, q * e.k * e.n, e.n});
+    x.store(c.data(), {e.m, e.n * p * e.m, 1, p * e.m, 0, 0});
+    run<stage<plain<d>>>(x);
+    bool same = true;
+    for (int64 f = 0; f < p; ++f)
+        for (int64 g = 0; g < q; ++g)
+            for (int64 i = 0; i < e.m; ++i)
+                for (int64 j = 0; j < e.n; ++j) {
+                    double want = 0;
+                    for (int64 t = 0; t < s; ++t)
+                        want += reference_product(
+                            a.data() + ((g * s + t) * p + f) * e.m * e.k + i * e.k,
+                            b.data() + (t * q + g) * e.k * e.n + j,
+                            e.k,
+                            1,
+                            e.n);
+                    same &= close(c[((g * e.n + j) * p + f) * e.m + i], want, 64);
+                }
+    CHECK(same);
+}
+TEST_CASE("matmul: a batch and several summed axes, in one launch") {
+    for (const extents& e : {extents{1, 1, 1}, {5, 70, 7}, {66, 3, 40}, {4, 3, 0}})
+        for (const int64 s : {1, 3}) {
+            check_batch<float>(2, 3, e, s);
+            check_batch<double>(1, 2, e, s);
+            check_batch<bfloat16>(3, 2, e, s);
+            check_batch<int64>(2, 1, e, s);
+        }
+    check_batch<bfloat16>(2, 2, {130, 20, 64}, 2);
+    under_all_schedules([] {
+        check_batch<float>(2, 2, {20, 70, 20}, 2);
+        check_batch<bfloat16>(2, 2, {20, 130, 40}, 2);
+    });
+}
+
 template <class T>
 void check_fused(extents e, bool second, int64 offset) {
     constexpr dtype d = sinter::dtype_v<T>;

@@ -19,9 +19,9 @@ struct product_plan {
     int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
 
     product_plan(const stage_loops& code, const ir::bound_stage& b, int threads)
-        : m(b.extent[0]),
-          n(b.extent[1]),
-          k(b.extent[2]),
+        : m(b.extent[b.rows_axis()]),
+          n(b.extent[b.columns_axis()]),
+          k(b.row_length),
           kernel(*code.product),
           depth(std::min<int64>(k, 256)) {
         // The slab stays in the outer caches while all rows pass by.
@@ -57,14 +57,17 @@ public:
                    arena& m)
         : plan_(p),
           context_(code, b, m, group, panels::room),
-          left_(context_, code.side[0], 0, p.kernel.rows),
-          right_(context_, code.side[1], 1, p.kernel.columns),
+          place_(context_),
+          left_(context_, code.side[0], place_, b.rows_axis(), p.kernel.rows),
+          right_(context_, code.side[1], place_, b.columns_axis(), p.kernel.columns),
           result_(m.bytes(p.rows * p.columns * p.kernel.bytes)),
           packed_(m.bytes(p.rows * p.depth * p.kernel.bytes)),
           rows_are_inner_(p.n < 64 && p.n < p.m),
           space_(epilogue_space()),
           epilogue_(context_, code.pass[0], space_, rows_are::one) {}
 
+    /// Turns to product `batch` of the batch.
+    void take(int64 batch) { place_.move(batch, 0); }
     /// Packs columns [from, from + n) of the slab that begins at column `slab`.
     void pack_right(std::byte* to, int64 slab, int64 columns, int64 from, int64 n) {
         for (int64 k = 0; k < plan_.k; k += plan_.depth) {
@@ -111,8 +114,8 @@ private:
         return first + (padded * k + from * depth) * plan_.kernel.bytes;
     }
     void finish(int64 i, int64 rows, int64 j, int64 columns, int64 ld) {
+        place_.move(place_.batch(), 0);
         operand& core = context_.load[context_.code.loads];
-        core.stride[0] = ld;
         core.data = result_;
         core.offset = -(i * ld + j * plan_.kernel.bytes);
         const int64 inner = rows_are_inner_ ? rows : columns;
@@ -128,14 +131,17 @@ private:
     block_space epilogue_space() {
         operand& core = context_.load[context_.code.loads];
         core.bytes = plan_.kernel.bytes;
-        core.stride[0] = plan_.columns * plan_.kernel.bytes;
-        core.stride[1] = plan_.kernel.bytes;
-        const loop_space rows = one_axis(0, plan_.m), columns = one_axis(1, plan_.n);
+        const int rows_axis = context_.bound.rows_axis(), columns_axis = rows_axis + 1;
+        core.stride[rows_axis] = plan_.columns * plan_.kernel.bytes;
+        core.stride[columns_axis] = plan_.kernel.bytes;
+        const loop_space rows = one_axis(rows_axis, plan_.m),
+                         columns = one_axis(columns_axis, plan_.n);
         return rows_are_inner_ ? block_space(rows, 256, columns, 8)
                                : block_space(columns, 256, rows, 8);
     }
     const product_plan& plan_;
     context context_;
+    product_place place_;
     panels left_, right_;
     std::byte *result_, *packed_;
     bool rows_are_inner_;
@@ -143,38 +149,79 @@ private:
     runner epilogue_;
 };
 
+/// Products that are too small to be shared by threads: each takes whole ones.
+struct whole_product {
+    worker<product_engine> w;
+    const product_plan& plan;
+    std::byte* right;
+    bool right_moves, packed = false;
+    void operator()(int64 batch) {
+        w.engine.take(batch);
+        for (int64 j = 0; j < plan.n; j += plan.slab) {
+            const int64 columns = std::min(plan.slab, plan.n - j);
+            if (right_moves || !packed) w.engine.pack_right(right, j, columns, 0, columns);
+            packed = columns == plan.n;
+            for (int64 i = 0; i < plan.row_blocks * plan.column_blocks; ++i)
+                w.engine.run(right, j, columns, i);
+        }
+    }
+};
+/// A part of one product: of the packing of a slab of its right operand, or one block of it.
+struct product_part {
+    worker<product_engine> w;
+    std::byte* right;
+    int64 batch, slab, columns, parts;  // parts: 0 multiplies, else packs
+    void operator()(int64 i) {
+        w.engine.take(batch);
+        if (parts == 0) return w.engine.run(right, slab, columns, i);
+        const int64 unit = w.engine.unit(), all = (columns + unit - 1) / unit;
+        const int64 begin = all * i / parts * unit, end = all * (i + 1) / parts * unit;
+        w.engine.pack_right(right, slab, columns, begin, std::min(end, columns) - begin);
+    }
+};
+
+/// True when the right operand of the products of a batch is not the same for all of them.
+inline bool right_moves(const stage_loops& code, const ir::bound_stage& b) {
+    for (const input& i : code.side[1].inputs)
+        for (int d = 0; d < b.rows_axis(); ++d)
+            if (b.extent[d] != 1 && b.load[i.load].stride[d] != 0) return true;
+    return false;
+}
+
 template <class Team>
 void run_product(const stage_loops& code, const ir::bound_stage& b) {
-    const int threads = Team::size(2 * b.extent[0] * b.extent[1] * b.extent[2] / 4);
+    const int64 batch = b.batch(), work = b.rows * b.row_length / 2;
+    const int all = Team::size(work);
+    // Small products go to threads as they are, if there are enough to be shared evenly.
+    const bool whole = all == 1 || (batch >= 4 * all && work / batch < 16 * thread_work);
+    const int threads = whole || batch == 0 ? 1 : Team::size(work / batch);
     const product_plan p(code, b, threads);
+    const int workers = whole ? all : threads;
     const int64 each = p.bytes() + engine_bytes(code, panels::room, group);
-    const team_memory memory(threads, each), right(1, p.slab_bytes());
-    struct share {
-        worker<product_engine> w;
-        std::byte* right;
-        int64 slab, columns, parts;  // parts: 0 multiplies, else packs
-        void operator()(int64 i) {
-            if (parts == 0) return w.engine.run(right, slab, columns, i);
-            const int64 unit = w.engine.unit(), all = (columns + unit - 1) / unit;
-            const int64 begin = all * i / parts * unit, end = all * (i + 1) / parts * unit;
-            w.engine.pack_right(right, slab, columns, begin, std::min(end, columns) - begin);
-        }
-    };
-    for (int64 j = 0; j < p.n; j += p.slab) {
-        const int64 columns = std::min(p.slab, p.n - j);
-        const auto make = [&](int64 parts) {
-            return [&, parts](int thread) {
-                return share{{p, code, b, memory.part(thread), memory.size()},
-                             right.part(0),
-                             j,
-                             columns,
-                             parts};
-            };
-        };
-        const int64 parts = threads == 1 ? 1 : 4 * threads;
-        Team::template run<share>(threads, parts, make(parts));
-        Team::template run<share>(threads, p.row_blocks * p.column_blocks, make(0));
+    const team_memory memory(workers, each), right(whole ? workers : 1, p.slab_bytes());
+    if (whole) {
+        const bool moves = right_moves(code, b);
+        Team::template run<whole_product>(workers, batch, [&](int thread) {
+            return whole_product{
+                {p, code, b, memory.part(thread), memory.size()}, p, right.part(thread), moves};
+        });
     }
+    for (int64 i = 0; i < batch && !whole; ++i)
+        for (int64 j = 0; j < p.n; j += p.slab) {
+            const int64 columns = std::min(p.slab, p.n - j), parts = threads == 1 ? 1 : 4 * threads;
+            const auto make = [&](int64 n) {
+                return [&, n](int thread) {
+                    return product_part{{p, code, b, memory.part(thread), memory.size()},
+                                        right.part(0),
+                                        i,
+                                        j,
+                                        columns,
+                                        n};
+                };
+            };
+            Team::template run<product_part>(threads, parts, make(parts));
+            Team::template run<product_part>(threads, p.row_blocks * p.column_blocks, make(0));
+        }
     worker<product_engine>(p, code, b, memory.part(0), memory.size()).engine.leave();
 }
 

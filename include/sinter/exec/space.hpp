@@ -93,25 +93,62 @@ private:
 
     void add_axis(int64 extent, int axis) { axes_[axis_count_++] = {extent, axis}; }
 
-    // Outer axes (m, n) and the row axis k of a contraction.
-    void core_axes() {
-        const ir::node& x = b_.table->graph.n[s_.node_of[s_.head.core]];
-        const ir::array_ref& left = b_.at(x.in[0]);
-        const unsigned char left_ones = b_.table->graph.n[x.in[0]].ones,
-                            right_ones = b_.table->graph.n[x.in[1]].ones;
-        walked m{1, -1}, n{1, -1}, k{1, -1};
-        for (int j = 0; j < max_rank; ++j) {
-            if (x.axes >> j & 1)
-                k = {left.extent[j], j};
-            else if (!(left_ones >> j & 1) && (right_ones >> j & 1))
-                m = {f_.extent[j], j};  // more than the operand has where it is broadcast
-            else if (!(right_ones >> j & 1))
-                n = {f_.extent[j], j};
+    /// Axes of one kind, outermost first.
+    struct axis_group {
+        walked at[max_rank];
+        int count = 0;
+        /// Takes the longest one out; an axis of extent 1 where there is none.
+        walked take_longest() {
+            if (count == 0) return {1, -1};
+            int longest = 0;
+            for (int d = 1; d < count; ++d)
+                if (at[d].extent > at[longest].extent) longest = d;
+            const walked w = at[longest];
+            --count;
+            for (int d = longest; d < count; ++d) at[d] = at[d + 1];
+            return w;
         }
+    };
+    // Adds an axis, or lengthens the last one where every array walks both as one.
+    void join(axis_group& g, const walked& w) const {
+        if (g.count > 0 && mergeable(g.at[g.count - 1], w))
+            g.at[g.count - 1] = {g.at[g.count - 1].extent * w.extent, w.axis};
+        else
+            g.at[g.count++] = w;
+    }
+    [[noreturn, gnu::cold]] static void refuse_axes() {
+        throw error("matmul: the product walks more than 8 axes: assign its operands to tensors.");
+    }
+    // Of a contraction: the batch, one axis of rows, one of columns, then the summed axes. An axis
+    // that only one operand has makes more rows or columns, and so does one along which the other
+    // operand is broadcast; those that do not form one axis with the longest are walked with the
+    // batch.
+    void core_axes() {
+        const ir::graph_view& g = b_.table->graph;
+        const ir::node& x = g.n[s_.node_of[s_.head.core]];
+        axis_group batch, rows, columns, sums;
+        for (int j = g.axes - 1; j >= 0; --j) {
+            const walked w{f_.extent[j], j};
+            if (w.extent == 1) continue;
+            const bool left = b_.at(x.in[0]).extent[j] != 1, right = b_.at(x.in[1]).extent[j] != 1;
+            if (x.axes >> j & 1)
+                join(sums, w);
+            else if (left && right)
+                join(batch, w);
+            else if (left || (!right && !(g.n[x.in[0]].ones >> j & 1)))
+                join(rows, w);  // also where only the epilogue is longer than 1
+            else
+                join(columns, w);
+        }
+        const walked m = rows.take_longest(), n = columns.take_longest();
+        if (sums.count == 0) sums.at[sums.count++] = {1, -1};
+        if (batch.count + rows.count + columns.count + 2 + sums.count > max_rank) refuse_axes();
+        for (const axis_group* outer : {&batch, &rows, &columns})
+            for (int d = 0; d < outer->count; ++d) add_axis(outer->at[d].extent, outer->at[d].axis);
         add_axis(m.extent, m.axis);
         add_axis(n.extent, n.axis);
-        add_axis(k.extent, k.axis);
-        outer_ = 2;
+        outer_ = axis_count_;
+        for (int d = 0; d < sums.count; ++d) add_axis(sums.at[d].extent, sums.at[d].axis);
     }
     // Outer axes, the one that the results step through fastest last, then the row axes in
     // row-major order.

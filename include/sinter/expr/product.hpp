@@ -16,22 +16,26 @@ constexpr dtype product_type() {
 }
 /// Products with a vector are sums: see tensor/product.hpp.
 template <class A, class B>
-concept with_a_vector =
-    symbol_of<A>::rank >= 1 && symbol_of<A>::rank <= 2 && symbol_of<B>::rank >= 1 &&
-    symbol_of<B>::rank <= 2 && symbol_of<A>::rank + symbol_of<B>::rank < 4;
+concept with_a_vector = symbol_of<A>::rank >= 1 && symbol_of<B>::rank >= 1 &&
+                        (symbol_of<A>::rank == 1 || symbol_of<B>::rank == 1);
 
 }  // namespace detail
 
-/// The matrix product of (m, k) and (k, n): out[i, j] = sum over l of a[i, l] * b[l, j]. Types
-/// promote; float, half and bfloat16 accumulate in float, double in double; integers wrap to their
-/// type. k = 0 gives zeros. What is done to either operand, element by element, and to the result
-/// becomes part of its kernel.
+/// The matrix product of (..., m, k) and (..., k, n): out[..., i, j] = sum over l of a[..., i, l] *
+/// b[..., l, j]. The axes before the last two are a batch and broadcast, as in NumPy: they are
+/// matched from the right, and one that is missing or has extent 1 is repeated without a copy. The
+/// whole batch is one kernel. Types promote; float, half and bfloat16 accumulate in float, double
+/// in double; integers wrap to their type. k = 0 gives zeros. What is done to either operand,
+/// element by element, and to the result becomes part of its kernel.
 template <expression A, expression B>
     requires(!detail::with_a_vector<A, B>)
 auto matmul(A&& a, B&& b) {
     using SA = symbol_of<A>;
     using SB = symbol_of<B>;
-    static_assert(SA::rank == 2 && SB::rank == 2, "matmul: both operands must have rank 1 or 2.");
+    static_assert(SA::rank >= 1 && SB::rank >= 1,
+                  "matmul: both operands must have rank 1 or more: write a * b to scale.");
+    static_assert(SA::rank < max_rank && SB::rank < max_rank,
+                  "matmul: both operands must have rank 7 or less.");
     constexpr dtype t = detail::product_type<A, B>();
     return detail::make<sym::matmul<sym::as<t, SA>, sym::as<t, SB>>>(std::forward<A>(a),
                                                                      std::forward<B>(b));

@@ -190,7 +190,8 @@ struct dropped : made_of<A> {
 template <class A, class B>
 struct matmul : made_of<A, B> {
     static constexpr dtype type = A::type;
-    static constexpr int rank = 2, nodes = room(1 + 2L * made_of<A, B>::child_nodes);
+    static constexpr int rank = largest(A::rank, B::rank),
+                         nodes = room(1 + 2L * made_of<A, B>::child_nodes);
     template <class G>
     static constexpr auto emit(G& g) {
         const short a = A::emit(g);

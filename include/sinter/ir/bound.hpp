@@ -15,9 +15,12 @@ struct bound_operand {
 
 /// The index space of a stage and the arrays in it. Axes 0..outer_rank-1 are outer, the next
 /// row_rank are the row, in row-major order of the reduced axes. Adjacent axes that every operand
-/// walks as one are collapsed. A stage around a contraction has the outer axes m and n and the row
-/// axis k; operands of the left side have stride 0 along n, of the right side along m, of the
-/// epilogue along k.
+/// walks as one are collapsed.
+///
+/// A stage around a contraction has as outer axes those of the batch (any number), then the rows,
+/// then the columns of the product (one axis each, perhaps of extent 1); its row are the summed
+/// axes (at least one). Operands of the left side have stride 0 along the columns, of the right
+/// side along the rows, of the epilogue along the summed axes; all move along the batch or do not.
 struct bound_stage {
     int outer_rank = 0, row_rank = 0;
     int64 extent[max_rank]{};
@@ -26,6 +29,17 @@ struct bound_stage {
     const bound_operand* store = nullptr;  // by store; null data: not wanted in this launch
     const scalar_bits* scalar = nullptr;   // in the order of scalars_of<C>()
     const void* functors = nullptr;        // the functor_pack of the stage
+
+    // The axes of a contraction; of several summed ones the innermost.
+    SINTER_HD constexpr int rows_axis() const { return outer_rank - 2; }
+    SINTER_HD constexpr int columns_axis() const { return outer_rank - 1; }
+    SINTER_HD constexpr int summed_axis() const { return outer_rank + row_rank - 1; }
+    /// How many products a contraction's batch has.
+    SINTER_HD constexpr int64 batch() const {
+        int64 n = 1;
+        for (int d = 0; d < outer_rank - 2; ++d) n *= extent[d];
+        return n;
+    }
 };
 
 }  // namespace sinter::ir

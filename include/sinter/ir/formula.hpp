@@ -139,17 +139,12 @@ private:
         const view_step& v = e_.g.views[view];
         const std::string inner = seen(s, v.parent);
         if (v.slot >= 0) return inner + "[...]";
-        if (is_matrix_operand(v.map)) return inner;
+        if (is_matrix_operand(v.map)) return inner;  // how `matmul` sees it: not worth a word
         if (v.map == axis_map{{1, 0, -1, -1, -1, -1, -1, -1}, 2}) return "transpose(" + inner + ")";
         std::string axes;
         for (int j = v.map.rank - 1; j >= 0; --j)
             axes += (axes.empty() ? "" : ", ") + std::to_string(-1 - v.map.at[j]);
         return "permute(" + inner + ", " + axes + ")";
-    }
-    // How `matmul` sees its operands: not worth a word.
-    static bool is_matrix_operand(const axis_map& m) {
-        return m == axis_map{{-1, 1, 0, -1, -1, -1, -1, -1}, 3} ||
-               m == axis_map{{0, -1, 1, -1, -1, -1, -1, -1}, 3};
     }
 
     const Explanation& e_;

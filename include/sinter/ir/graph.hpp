@@ -205,12 +205,13 @@ struct graph {
         x.ones = static_cast<unsigned char>((n[a].ones & n[b].ones) | axes);
         return add(x);
     }
-    /// The matrix product of two rank-2 values of one type: (m, k) x (k, n) in the index space (k,
-    /// m, n).
+    /// The matrix product of two values of one type and ranks 2 to 7: (..., m, k) x (..., k, n) in
+    /// the index space (k, ..., m, n).
     constexpr short matmul(short a, short b) {
-        const short left = operand(a, {{-1, 1, 0, -1, -1, -1, -1, -1}, 3});   // (k, m, 1)
-        const short right = operand(b, {{0, -1, 1, -1, -1, -1, -1, -1}, 3});  // (k, 1, n)
-        return contract(1 << 2, 2, left, right);
+        const int p = n[a].rank, q = n[b].rank, rank = p > q ? p : q;
+        const short left = operand(a, ir::matrix_operand(false, p, rank));  // (k, ..., m, 1)
+        const short right = operand(b, ir::matrix_operand(true, q, rank));  // (k, ..., 1, n)
+        return contract(static_cast<unsigned char>(1 << rank), rank, left, right);
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {

@@ -136,23 +136,27 @@ private:
         throw shape_error(std::string(reduction_info_of(x.op).name) + ": shape " +
                           operand_shape(x) + " has no elements along the reduced axes.");
     }
-    // The extents of an operand in the order in which a matrix product is written.
+    // The extents of an operand in the order in which a matrix product is written: the summed ones
+    // are the last of the left operand, and stand before the columns of the right one.
     [[gnu::cold]] std::string matrix_text(const node& x, int side) const {
         const short c = x.in[side];
         int64 e[max_rank];
         int n = 0;
-        for (int turn = 0; turn < 2; ++turn)
-            for (int j = max_rank - 1; j >= 0; --j) {
-                const bool summed = (x.axes >> j & 1) != 0;
-                if (!(g.n[c].ones >> j & 1) && summed == (turn != side))
+        const auto add = [&](int first, int end, bool summed) {
+            for (int j = end - 1; j >= first; --j)
+                if (!(g.n[c].ones >> j & 1) && (x.axes >> j & 1) == summed)
                     e[n++] = value[c].extent[j];
-            }
+        };
+        add(side, max_rank, false);
+        add(0, max_rank, true);
+        add(0, side, false);
         return sinter::shape_text(e, n);
     }
-    [[noreturn, gnu::cold]] void refuse_product(const node& x, int64 p, int64 q) const {
+    [[noreturn, gnu::cold]] void refuse_product(const node& x, int axis, int64 p, int64 q) const {
+        const bool summed = (x.axes >> axis & 1) != 0;
         throw shape_error("matmul: shapes " + matrix_text(x, 0) + " and " + matrix_text(x, 1) +
-                          " do not fit: " + std::to_string(p) + " is not " + std::to_string(q) +
-                          ".");
+                          (summed ? " do not fit: " : " do not broadcast: ") + std::to_string(p) +
+                          " is not " + std::to_string(q) + ".");
     }
     void contract(const node& x, array_ref& v) const {
         const short a = x.in[0], b = x.in[1];
@@ -160,7 +164,7 @@ private:
             const int64 p = value[a].extent[j], q = value[b].extent[j];
             const bool summed = (x.axes >> j & 1) != 0;
             const bool both = !((g.n[a].ones | g.n[b].ones) >> j & 1);
-            if (p != q && (summed ? both : p != 1 && q != 1)) refuse_product(x, p, q);
+            if (p != q && (summed ? both : p != 1 && q != 1)) refuse_product(x, j, p, q);
             v.extent[j] = summed ? 1 : p == 1 ? q : p;
         }
     }

@@ -45,6 +45,26 @@ struct axis_map {
     constexpr bool operator==(const axis_map&) const = default;
 };
 
+/// How a matrix product of rank `result` sees an operand of rank `rank`: columns, rows and batch
+/// axes stay where they are, the summed axis (the left operand's last, the right one's last but
+/// one) comes above them.
+constexpr axis_map matrix_operand(bool right, int rank, int result) {
+    axis_map m;
+    for (int j = right ? 0 : 1; j < rank; ++j)
+        if (j != 1 || !right) m.at[j] = static_cast<signed char>(j);
+    m.at[result] = right ? 1 : 0;
+    m.rank = static_cast<signed char>(result + 1);
+    return m;
+}
+/// True for the maps that matrix_operand gives.
+constexpr bool is_matrix_operand(const axis_map& m) {
+    for (int rank = 2; rank < m.rank; ++rank)
+        if (m == matrix_operand(false, rank, m.rank - 1) ||
+            m == matrix_operand(true, rank, m.rank - 1))
+            return true;
+    return false;
+}
+
 /// A step from an array as it lies to how a node sees it: a permutation, or a slice of `axes` by
 /// the run-time bounds in `slot`. Steps form chains through `parent`, the step applied before.
 struct view_step {

@@ -44,12 +44,12 @@ struct tile_work {
     const matmul_args<C>& p;
     T* memory;  // A, B, the next A, the next B: k by rows
     ir::registers<C> row;
-    int64 first_m, first_n;
+    product_place<C> here;
     T next[2][per_thread];
     T sum[tuning::thread_m][tuning::thread_n];
 
     SINTER_DEVICE tile_work(const matmul_args<C>& parameters, T* shared)
-        : p(parameters), memory(shared) {}
+        : p(parameters), memory(shared), here(p, tuning::tile_m, tuning::tile_n) {}
     // Element `u` of this thread: neighbouring threads are neighbours in memory. Along k they form
     // sectors of 32 bytes, because a whole warp along k would write one bank of a tile.
     template <int W>
@@ -72,18 +72,18 @@ struct tile_work {
                                                             : C::at(C::head().core).type;
     }
     template <int W>
-    SINTER_DEVICE void fetch(int64 first_k) {
+    SINTER_DEVICE void fetch() {
         const args<C>& a = p.a;
-        const int64 first = W == ir::side_a ? first_m : first_n;
+        const int64 first = W == ir::side_a ? here.first_m : here.first_n;
         const int64 extent = a.extent[W == ir::side_a ? 0 : 1];
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;
             place<W>(u, outer, k);
             T x = T(0);  // beyond the edge: adds nothing, whatever the prologue makes of a zero
-            if (first + outer < extent && first_k + k < a.row_length) {
+            if (first + outer < extent && here.k + k < a.extent[2]) {
                 x = ir::convert<side_type<W>()>(
-                    side_element<C, W>(a, row, first + outer, first_k + k));
+                    side_element<C, W>(a, row, here.at, first + outer, here.k + k));
             }
             next[W - ir::side_a][u] = x;
         }
@@ -115,26 +115,26 @@ struct tile_work {
         }
     }
     SINTER_DEVICE void run() {
-        const args<C>& a = p.a;
         SINTER_UNROLLED
         for (int i = 0; i < tuning::thread_m; ++i) {
             SINTER_UNROLLED
             for (int j = 0; j < tuning::thread_n; ++j) sum[i][j] = T(0);
         }
-        if (a.row_length > 0) {
-            fetch<ir::side_a>(0);
-            fetch<ir::side_b>(0);
+        if (p.steps > 0) {
+            fetch<ir::side_a>();
+            fetch<ir::side_b>();
             put<ir::side_a>(0);
             put<ir::side_b>(0);
             Sync::template block<0>();
         }
         int set = 0;
         SINTER_ROLLED
-        for (int64 k = 0; k < a.row_length; k += tuning::tile_k) {
-            const bool more = k + tuning::tile_k < a.row_length;
+        for (int64 step = 1; step <= p.steps; ++step) {
+            const bool more = step < p.steps;
             if (more) {
-                fetch<ir::side_a>(k + tuning::tile_k);
-                fetch<ir::side_b>(k + tuning::tile_k);
+                here.next(tuning::tile_k);
+                fetch<ir::side_a>();
+                fetch<ir::side_b>();
             }
             multiply(set);
             set ^= 1;
@@ -157,11 +157,13 @@ struct tile_work {
                                   simt::vec<T, 4>{{sum[i][0], sum[i][1], sum[i][2], sum[i][3]}});
         }
         Sync::template block<2>();
+        const offsets<C> from = here.of_batch();
         SINTER_ROLLED
         for (int e = t; e < tuning::tile_m * tuning::tile_n; e += tuning::tile_threads) {
-            const int64 i = first_m + e / tuning::tile_n, j = first_n + e % tuning::tile_n;
+            const int64 i = here.first_m + e / tuning::tile_n;
+            const int64 j = here.first_n + e % tuning::tile_n;
             if (i < a.extent[0] && j < a.extent[1])
-                finish_product(p, row, simt::load_shared<1>(memory + e)[0], i, j);
+                finish_product(p, row, from, simt::load_shared<1>(memory + e)[0], i, j);
         }
     }
 };
@@ -174,10 +176,6 @@ SINTER_DEVICE void matmul<C, Sync>::operator()() const {
     work_type work(p, &memory[0][0]);
     take_scalars(work.row, p.a);
     if (!p.row_varies) take_row_values<C, 0, reading::own>(work.row, p.a, no_offsets<C>());
-    work.first_m = static_cast<int64>(simt::bid().x / p.tiles_n) *
-                   (uses_tensor_cores<C>() ? tuning::mma_m : tuning::tile_m);
-    work.first_n = static_cast<int64>(simt::bid().x % p.tiles_n) *
-                   (uses_tensor_cores<C>() ? tuning::mma_n : tuning::tile_n);
     work.run();
 }
 

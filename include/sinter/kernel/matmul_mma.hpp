@@ -32,12 +32,12 @@ struct mma_work {
     const matmul_args<C>& p;
     uint32* memory;  // A, B, the next A, the next B; then products
     ir::registers<C> row;
-    int64 first_m, first_n;
+    product_place<C> here;
     simt::vec<uint32, 4> next[2][per_thread];
     float sum[frags_m * frags_n][4];
 
     SINTER_DEVICE mma_work(const matmul_args<C>& parameters, uint32* shared)
-        : p(parameters), memory(shared) {}
+        : p(parameters), memory(shared), here(p, tuning::mma_m, tuning::mma_n) {}
     // The word at which chunk c of row r begins.
     SINTER_DEVICE static int word(int r, int c) {
         return (r * chunks + (c ^ (r / 2 % chunks))) * (chunk / 2);
@@ -58,20 +58,21 @@ struct mma_work {
     }
     template <int W>
     SINTER_DEVICE bfloat16 element(int64 outer, int64 k) const {
-        const bool inside = outer < p.a.extent[W == ir::side_a ? 0 : 1] && k < p.a.row_length;
+        const bool inside = outer < p.a.extent[W == ir::side_a ? 0 : 1] && k < p.a.extent[2];
         if (!inside) return bfloat16::from_bits(0);
-        return bfloat16(ir::convert<dtype::f32>(side_element<C, W>(p.a, row, outer, k)));
+        return bfloat16(ir::convert<dtype::f32>(side_element<C, W>(p.a, row, here.at, outer, k)));
     }
     template <int W>
     SINTER_DEVICE simt::vec<uint32, 4> fetch_chunk(int64 outer, int64 k) const {
         if constexpr (side_is_plain<C, W>()) {
             const args<C>& a = p.a;
             if (p.vectors[W - ir::side_a] && outer < a.extent[W == ir::side_a ? 0 : 1] &&
-                k + chunk <= a.row_length) {
+                k + chunk <= a.extent[2]) {
                 constexpr int slot = load_slot<C>(side_value<C, W>());
                 const int64* stride = a.load[slot].stride;
                 const bfloat16* x = static_cast<const bfloat16*>(a.load[slot].data) +
-                                    outer * stride[W == ir::side_a ? 0 : 1] + k;
+                                    here.at.load[slot] + outer * stride[W == ir::side_a ? 0 : 1] +
+                                    k;
                 return bits_as<simt::vec<uint32, 4>>(simt::load<chunk>(x));
             }
         }
@@ -83,13 +84,13 @@ struct mma_work {
         return r;
     }
     template <int W>
-    SINTER_DEVICE void fetch(int64 first_k) {
+    SINTER_DEVICE void fetch() {
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int r, c;
             place<W>(u, r, c);
-            next[W - ir::side_a][u] =
-                fetch_chunk<W>((W == ir::side_a ? first_m : first_n) + r, first_k + c * chunk);
+            next[W - ir::side_a][u] = fetch_chunk<W>(
+                (W == ir::side_a ? here.first_m : here.first_n) + r, here.k + c * chunk);
         }
     }
     template <int W>
@@ -125,23 +126,23 @@ struct mma_work {
         }
     }
     SINTER_DEVICE void run() {
-        const args<C>& a = p.a;
         SINTER_UNROLLED
         for (int f = 0; f < 4 * frags_m * frags_n; ++f) sum[f / 4][f % 4] = 0;
-        if (a.row_length > 0) {
-            fetch<ir::side_a>(0);
-            fetch<ir::side_b>(0);
+        if (p.steps > 0) {
+            fetch<ir::side_a>();
+            fetch<ir::side_b>();
             put<ir::side_a>(0);
             put<ir::side_b>(0);
             Sync::template block<0>();
         }
         int set = 0;
         SINTER_ROLLED
-        for (int64 k = 0; k < a.row_length; k += tuning::mma_k) {
-            const bool more = k + tuning::mma_k < a.row_length;
+        for (int64 step = 1; step <= p.steps; ++step) {
+            const bool more = step < p.steps;
             if (more) {
-                fetch<ir::side_a>(k + tuning::mma_k);
-                fetch<ir::side_b>(k + tuning::mma_k);
+                here.next(tuning::mma_k);
+                fetch<ir::side_a>();
+                fetch<ir::side_b>();
             }
             multiply(set);
             set ^= 1;
@@ -172,17 +173,19 @@ struct mma_work {
             }
         }
         Sync::template block<2>();
-        const int64 top = first_m + half * tuning::mma_warp_m;
+        const offsets<C> from = here.of_batch();
+        const int64 top = here.first_m + half * tuning::mma_warp_m;
         SINTER_ROLLED
         for (int e = static_cast<int>(simt::tid().x); e < tuning::mma_warp_m * tuning::mma_n;
              e += tuning::mma_threads) {
             const int r = e / tuning::mma_n, c = e % tuning::mma_n;
-            if (top + r < p.a.extent[0] && first_n + c < p.a.extent[1])
+            if (top + r < p.a.extent[0] && here.first_n + c < p.a.extent[1])
                 finish_product(p,
                                row,
+                               from,
                                simt::load_shared<1>(products + r * pitch + c)[0],
                                top + r,
-                               first_n + c);
+                               here.first_n + c);
         }
     }
 };
