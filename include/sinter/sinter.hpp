@@ -3,6 +3,7 @@
 
 #include "sinter/expr/compose.hpp"
 #include "sinter/tensor/compare.hpp"
+#include "sinter/tensor/conv.hpp"
 #include "sinter/tensor/create.hpp"
 #include "sinter/tensor/evaluate.hpp"
 #include "sinter/tensor/explain.hpp"
@@ -10,3 +11,4 @@
 #include "sinter/tensor/print.hpp"
 #include "sinter/tensor/share.hpp"
 #include "sinter/tensor/transfer.hpp"
+#include "sinter/tensor/windows.hpp"

@@ -170,20 +170,31 @@ private:
         if (!t_.plan.stored[i] || !t_.plan.loaded[i] || b_.at(i).data ||
             t_.graph.n[i].k == ir::kind::leaf)
             return;
-        ir::make_row_major(b_.at(i));
-        memory_.push_back(
-            runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(b_.at(i)))));
-        b_.at(i).data = memory_.back()->data();
+        const ir::node& x = t_.graph.n[i];
+        const bool padded = x.k == ir::kind::pointwise && x.op == ir::op_cast && x.slot >= 0;
+        ir::array_ref a = b_.at(i);
+        if (padded)
+            for (int j = 0; j < max_rank; ++j) a.extent[j] = b_.shape[x.slot].extent[j];
+        ir::make_row_major(a);
+        const auto bytes = static_cast<std::size_t>(bytes_of(a));
+        memory_.push_back(runtime::allocate(b_.where, bytes));
+        a.data = memory_.back()->data();
+        if (padded) runtime::fill_zero(a.data, b_.where, bytes);
+        b_.at(i) = padded ? ir::sliced(a, 0xff, b_.slice[x.value]) : a;
         runtime::note_temporary();
     }
-    // A stored value seen under another shape or through views.
+    // A stored value seen under another shape, among zeros or through views.
     void remap(int i) {
-        b_.at(i) = ir::index_mapped(t_.graph,
-                                    static_cast<short>(i),
-                                    b_.at(t_.graph.n[i].in[0]).data,
-                                    b_.slice,
-                                    b_.shape,
-                                    b_.value);
+        const ir::node& x = t_.graph.n[i];
+        void* data = b_.at(x.in[0]).data;
+        if (ir::is_padded(x)) {
+            ir::array_ref whole = ir::base_of(t_.graph, static_cast<short>(i), b_.shape, b_.value);
+            ir::make_row_major(whole);
+            data = static_cast<char*>(data) -
+                   ir::elements_before(whole, b_.slice[x.value]) * size_of(x.type);
+        }
+        b_.at(i) =
+            ir::index_mapped(t_.graph, static_cast<short>(i), data, b_.slice, b_.shape, b_.value);
     }
 
     void launch(int k, const ir::stage_launch* list) {

@@ -199,6 +199,29 @@ struct matmul : made_of<A, B> {
     }
 };
 
+/// The sum of products of `A` and `B`, seen in one index space: its axis j (from the right) is axis
+/// MapA[j] of `A`, -1 for none. Axes from `Rank` on are summed.
+template <int Rank, class MapA, class MapB, class A, class B>
+struct contraction;
+template <int Rank, int... I, int... J, class A, class B>
+struct contraction<Rank, ints<I...>, ints<J...>, A, B> : made_of<A, B> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = Rank, nodes = room(3 + 2L * made_of<A, B>::child_nodes);
+    template <int... Map>
+    static constexpr ir::axis_map map_of(ints<Map...>) {
+        constexpr signed char from[] = {static_cast<signed char>(Map)...};
+        ir::axis_map m;
+        m.rank = sizeof...(Map);
+        for (int j = 0; j < m.rank; ++j) m.at[j] = from[j];
+        return m;
+    }
+    template <class G>
+    static constexpr auto emit(G& g) {
+        const short a = A::emit(g);
+        return g.contract(a, map_of(ints<I...>{}), B::emit(g), map_of(ints<J...>{}), Rank);
+    }
+};
+
 /// Axis j of the result (from the right) is axis Map[j] of `A`.
 template <class A, int... Map>
 struct permuted : made_of<A> {
@@ -220,6 +243,37 @@ struct sliced : made_of<A> {
     template <class G>
     static constexpr auto emit(G& g) {
         return g.slice(A::emit(g), Axes);
+    }
+};
+/// `A` in the midst of zeros.
+template <class A>
+struct padded : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = room(A::nodes + 2L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.pad(A::emit(g));
+    }
+};
+/// Windows of `A` along axes From... (from the right): one more axis each, which become the last
+/// ones.
+template <class A, int... From>
+struct windowed : made_of<A> {
+    static constexpr int count = sizeof...(From);
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank + count, nodes = room(3L * A::nodes + 2);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        constexpr signed char from[] = {static_cast<signed char>(From)...};
+        ir::axis_map m;
+        m.rank = rank;
+        unsigned cut = 0;
+        for (int j = 0; j < count; ++j) {
+            m.at[count - 1 - j] = from[j];
+            cut |= 1U << (count - 1 - j) | 1U << (from[j] + count);
+        }
+        for (int j = 0; j < A::rank; ++j) m.at[j + count] = static_cast<signed char>(j);
+        return g.windows(A::emit(g), m, static_cast<unsigned char>(cut));
     }
 };
 template <int R, class A>

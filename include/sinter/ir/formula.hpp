@@ -75,7 +75,7 @@ public:
         if (x.k != kind::index_map) return stored(i);
         const int c = x.in[0];
         std::string s = e_.g.n[c].k == kind::leaf ? loaded(c) : stored(c);
-        if (x.slot >= 0) s = "reshape(" + s + ")";
+        if (x.slot >= 0) s = (is_padded(x) ? "pad(" : "reshape(") + s + ")";
         return seen(s, x.view);
     }
 

@@ -205,6 +205,13 @@ struct graph {
         x.ones = static_cast<unsigned char>((n[a].ones & n[b].ones) | axes);
         return add(x);
     }
+    /// The same of two values as they are seen through `ma` and `mb`; axes from `rank` on are
+    /// summed.
+    constexpr short contract(short a, const axis_map& ma, short b, const axis_map& mb, int rank) {
+        const short left = operand(a, ma);
+        return contract(
+            static_cast<unsigned char>((1 << ma.rank) - (1 << rank)), rank, left, operand(b, mb));
+    }
     /// The matrix product of two values of one type and ranks 2 to 7: (..., m, k) x (..., k, n) in
     /// the index space (k, ..., m, n).
     constexpr short matmul(short a, short b) {
@@ -228,6 +235,28 @@ struct graph {
         return add(x);
     }
 
+    /// `a` stored where the next run-time bounds say in an array of the next run-time shape, with
+    /// zeros around it.
+    constexpr short pad(short a) {
+        node x = n[a];
+        x.slot = static_cast<short>(shapes);
+        x.value = static_cast<uint64>(slices);
+        note(visit::shape, shapes++);
+        note(visit::slice, slices++);
+        // A copy of its own: `a` may be stored elsewhere too.
+        x.k = kind::pointwise;
+        x.op = op_cast;
+        x.in[0] = a;
+        x.in[1] = x.in[2] = x.view = -1;
+        x.axes = 0;
+        node y = stored(add(x));
+        y.op = padded;
+        y.slot = x.slot;
+        y.value = x.value;
+        y.ones = unit_axes(y.rank);
+        return add(y);
+    }
+
     // ---- views: they sink to the leaves
     // --------------------------------------------------------------------
     /// `a` with its axes taken from `m`. An axis of `a` that `m` does not name must have extent 1
@@ -244,6 +273,13 @@ struct graph {
         s.slot = static_cast<short>(slices);
         note(visit::slice, slices++);
         return view(a, s);
+    }
+    /// Windows of `a`: axis j of the result is axis m.at[j] of `a`, where one axis may stand for
+    /// two, cut along `axes` by the next run-time bounds. What folds or costs much is stored first:
+    /// every window that holds a value would compute it again.
+    constexpr short windows(short a, const axis_map& m, unsigned char axes) {
+        if (from[a] || flops_up_to(a, costly_flops) >= costly_flops) a = add(stored(a));
+        return slice(permute(a, m), axes);
     }
     /// Drops `axes` of extent 1: what a reduction without keepdims does with the axes that it
     /// folded.
@@ -283,6 +319,14 @@ struct graph {
     constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
 
 private:
+    // What computing `a` from arrays costs; no more is counted than `most`.
+    constexpr int flops_up_to(short a, int most) const {
+        if (n[a].k != kind::pointwise) return 0;
+        int flops = info_of(n[a].op).flops + 1;
+        for (const short c : n[a].in)
+            if (c >= 0 && flops < most) flops += flops_up_to(c, most - flops);
+        return flops;
+    }
     constexpr short fold(int red, unsigned char axes, short a, int rank) {
         const node& y = n[a];
         if (reduction_info_of(red).result != reduces_to::position) {

@@ -34,6 +34,10 @@ inline array_ref base_of(const graph_view& g,
     const array_ref& from = value[x.in[0]];
     array_ref a;
     a.type = x.type;
+    if (is_padded(x)) {
+        for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
+        return a;
+    }
     int open = -1, rank = 0, wrong = 0;
     int64 known = 1;
     for (int j = 0; j < max_rank; ++j) {
@@ -180,7 +184,8 @@ inline void infer(const graph_view& g,
     inference{g, by_leaf_slot, slices, shapes, value}.run();
 }
 
-/// How index map `i` sees its operand once that lies in row-major order at `data`, as elements of
+/// How index map `i` sees its operand once that lies in row-major order at `data` (the whole of
+/// it, with what is around a padded one), as elements of
 /// `type`; `value` as `infer` left it.
 inline array_ref index_mapped(const graph_view& g,
                               short i,

@@ -114,8 +114,17 @@ private:
     // The operand in row-major order, seen as the map sees it. Offsets are counted in registers.
     void map_index(short i, const node& x) {
         auto& store = cells_[static_cast<std::size_t>(i)];
+        array_ref inside = is_padded(x) ? base_of(g_, i, b_.shapes, b_.value) : seen(x.in[0]);
+        make_row_major(inside);
+        store.resize(static_cast<std::size_t>(elements_of(inside)));
+        if (is_padded(x)) {
+            inside.data = store.data();
+            inside.type = dtype::i64;
+            inside = sliced(inside, 0xff, b_.slices[x.value]);
+        }
+        const int64 first = is_padded(x) ? static_cast<cell*>(inside.data) - store.data() : 0;
         for (walk w(seen(x.in[0]).extent, 0xff); !w.done; w.next())
-            store.push_back(at(x.in[0], w.at));
+            store[static_cast<std::size_t>(first + offset_of(inside, w.at))] = at(x.in[0], w.at);
         // Registers are 8 bytes, as int64 is.
         const array_ref a =
             index_mapped(g_, i, store.data(), dtype::i64, b_.slices, b_.shapes, b_.value);

@@ -15,7 +15,8 @@ enum class kind : unsigned char {
     reduction,    // reduction `op` of in[0] over `axes`, which stay with extent 1
     contraction,  // sum over `axes` of in[0] * in[1], both seen in one index space; the axes stay
                   // with extent 1
-    index_map,    // in[0] stored, then seen under another shape (`slot`) and through `view`
+    index_map,    // in[0] stored, then seen under another shape (`slot`) and through `view`; with
+                  // `padded` in the midst of zeros, at the bounds `value`
 };
 
 /// One node. Reduced axes at or above `rank` are dropped from the result's shape: a reduction
@@ -37,8 +38,13 @@ struct node {
     constexpr bool operator==(const node&) const = default;
 };
 
+/// The `op` of an index map, and of the conversion that it reads, when zeros lie around the
+/// operand: both have the extents of the whole in `slot` and the number of the bounds in `value`.
+inline constexpr unsigned char padded = 1;
+constexpr bool is_padded(const node& x) { return x.k == kind::index_map && x.op == padded; }
+
 /// Where each axis of a permuted value comes from: `at[j]` is the axis of the operand, -1 a new one
-/// of extent 1.
+/// of extent 1. Windows name an axis twice.
 struct axis_map {
     signed char at[max_rank] = {-1, -1, -1, -1, -1, -1, -1, -1};
     signed char rank = 0;
@@ -78,6 +84,9 @@ struct view_step {
 constexpr unsigned char unit_axes(int rank) {
     return static_cast<unsigned char>(0xff << rank & 0xff);
 }
+
+/// What exp costs: more than reading a value that is stored.
+inline constexpr int costly_flops = 14;
 
 /// The bits of a constant: a double for floating types, else an int64.
 constexpr uint64 constant_bits(dtype t, double v) {

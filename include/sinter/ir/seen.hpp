@@ -34,6 +34,14 @@ inline array_ref sliced(array_ref a, unsigned char axes, const slice_args& bound
     }
     return a;
 }
+/// How many elements of a padded array lie before the first one inside the bounds.
+inline int64 elements_before(const array_ref& whole, const slice_args& bounds) {
+    int64 n = 0;
+    for (int j = 0; j < max_rank; ++j)
+        if (whole.extent[j] != 1 && bounds.axis[j].count > 0)
+            n += bounds.axis[j].start * whole.stride[j];
+    return n;
+}
 /// `a` seen through `view` and the steps before it.
 inline array_ref seen_through(const graph_view& g,
                               array_ref a,

@@ -231,14 +231,23 @@ private:
                        load_cell(from.data, offset_of(from, w.at), from.type),
                        from.type);
     }
-    // The operand copied into row-major order, seen as the map sees it.
+    // The operand copied into row-major order, in the midst of zeros if it is padded, seen as the
+    // map sees it.
     void map_index(short i) {
         const short c = b_.g.n[i].in[0];
         const auto& from =
             (b_.g.n[c].k == kind::leaf ? loaded_ : stored_)[static_cast<std::size_t>(c)];
         if (!from.data) throw error("A stage reads an array that no stage has written.");
-        const array_ref a = allocate(from, b_.g.size + i);
-        copy(from, a);
+        array_ref a = from;
+        if (is_padded(b_.g.n[i])) {
+            a = allocate(base_of(b_.g, i, b_.shapes, b_.value), b_.g.size + i);
+            auto& m = memory_[static_cast<std::size_t>(b_.g.size + i)];
+            m.assign(m.size(), 0);
+            copy(from, sliced(a, 0xff, b_.slices[b_.g.n[i].value]));
+        } else {
+            a = allocate(from, b_.g.size + i);
+            copy(from, a);
+        }
         loaded_[static_cast<std::size_t>(i)] =
             index_mapped(b_.g, i, a.data, b_.slices, b_.shapes, b_.value);
     }

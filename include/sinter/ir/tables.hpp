@@ -95,8 +95,8 @@ inline constexpr int max_stages = 128;
 struct dear_value {
     short value = -1, reader = -1;
 };
-/// What exp costs, and the most such values that are told: more change no decision.
-inline constexpr int costly_flops = 14, max_dear = 4;
+/// The most such values that are told: more change no decision.
+inline constexpr int max_dear = 4;
 
 /// A plan without its capacity: arrays by node, `stage` by stage.
 struct plan_view {

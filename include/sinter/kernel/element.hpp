@@ -66,6 +66,7 @@ struct clear_offsets {
 template <class C>
 SINTER_DEVICE offsets<C> no_offsets() {
     offsets<C> o;
+    if constexpr (args<C>::loads == 0) o.load[0] = 0;
     each<args<C>::loads + args<C>::stores>(clear_offsets<C>{o});
     return o;
 }
