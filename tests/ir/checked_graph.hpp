@@ -212,6 +212,52 @@ protected:
         shapes.push_back(s);
         add(g.reshape(at(i).node, x.rank), x);
     }
+    /// Item i at the bounds `inside` among zeros, in an array of extents `whole`.
+    void pad(std::size_t i, const shape_args& whole, const slice_args& inside) {
+        const plain a = at(i).value;
+        plain x = a;
+        for (int j = 0; j < max_rank; ++j) x.extent[j] = whole.extent[j];
+        if (x.size() > 2000) return;
+        x.fill([&](const int64* w) {
+            int64 c[max_rank];
+            for (int j = 0; j < max_rank; ++j) {
+                const slice_bounds& b = inside.axis[j];
+                const int64 from = w[j] - b.start;
+                if (from < 0 || from % b.step != 0 || from / b.step >= b.count) return cell{};
+                c[j] = from / b.step;
+            }
+            return a.at(c);
+        });
+        shapes.push_back(whole);
+        slices.push_back(inside);
+        add(g.pad(at(i).node), x);
+    }
+    /// Windows along axis `along` of item i, `size` elements each, as the last axis.
+    void windows(std::size_t i, int along, int64 size, int64 stride) {
+        const plain a = at(i).value;
+        plain x = a;
+        slice_args s;
+        axis_map m;
+        x.rank = m.rank = static_cast<signed char>(a.rank + 1);
+        for (int j = a.rank; j > 0; --j) {
+            x.extent[j] = a.extent[j - 1];
+            m.at[j] = static_cast<signed char>(j - 1);
+        }
+        m.at[0] = static_cast<signed char>(along);
+        x.extent[0] = size;
+        x.extent[along + 1] = (a.extent[along] - size) / stride + 1;
+        if (x.size() > 2000) return;
+        s.axis[0] = {0, 1, size};
+        s.axis[along + 1] = {0, stride, x.extent[along + 1]};
+        x.fill([&](const int64* w) {
+            int64 c[max_rank]{};
+            for (int j = 0; j < a.rank; ++j) c[j] = w[j + 1];
+            c[along] = w[along + 1] * stride + w[0];
+            return a.at(c);
+        });
+        slices.push_back(s);
+        add(g.windows(at(i).node, m, static_cast<unsigned char>(1 | 2 << along)), x);
+    }
     /// The product of two matrices, or two batches of them, of one type.
     void product(std::size_t left, std::size_t right) {
         const dtype t = at(left).value.type;

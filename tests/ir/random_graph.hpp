@@ -154,21 +154,25 @@ private:
         if (g.size > cap - 60 - (options_.gather ? 340 : 0)) return;
         // A view copies what it sinks through.
         const bool roomy = g.size * 3 < cap - 20 && g.view_count < max_views - 20;
-        const int k = roomy ? pick(100) : pick(42);
-        if (k < 30) {
+        const int k = roomy ? pick(100) : pick(38);
+        if (k < 26) {
             binary();
-        } else if (k < 42) {
+        } else if (k < 38) {
             unary();
-        } else if (k < 58) {
+        } else if (k < 54) {
             any_reduction();
-        } else if (k < 66) {
+        } else if (k < 62) {
             any_permutation();
-        } else if (k < 71) {
+        } else if (k < 67) {
             any_slice();
-        } else if (k < 76) {
+        } else if (k < 72) {
             any_expansion();
-        } else if (k < 80) {
+        } else if (k < 76) {
             any_reshape();
+        } else if (k < 78) {
+            any_padding();
+        } else if (k < 80) {
+            any_windows();
         } else if (k < 91) {
             any_product();
         } else if (k < 93) {
@@ -278,6 +282,26 @@ private:
             s.extent[j] = a.extent[j] != 1 || chance(3) ? a.extent[j] : frame_[j];
         expand(i, rank, s);
     }
+    void any_padding() {
+        const std::size_t i = index_of_any();
+        const plain& a = at(i).value;
+        shape_args whole;
+        slice_args inside;
+        for (int j = 0; j < a.rank; ++j) {
+            const int64 e = a.extent[j], step = chance(4) ? 2 : 1, before = pick(3);
+            inside.axis[j] = {before, step, e};
+            whole.extent[j] = before + (e > 0 ? (e - 1) * step + 1 : 0) + pick(3);
+        }
+        pad(i, whole, inside);
+    }
+    void any_windows() {
+        const std::size_t i = index_of_any();
+        const plain& a = at(i).value;
+        if (a.rank == 0 || a.rank > 3) return;
+        const int along = pick(a.rank);
+        if (a.extent[along] < 1 || (g.n[at(i).node].ones >> along & 1)) return;
+        windows(i, along, 1 + pick(static_cast<int>(a.extent[along])), 1 + pick(3));
+    }
     // Two neighbours become one axis, or one becomes two, or all become one.
     void any_reshape() {
         const std::size_t i = index_of_any();
@@ -321,7 +345,8 @@ private:
             std::size_t b = index_of_any();
             if (at(a).value.rank < 2) continue;
             if (tries > 12) {
-                axis_map turned{{1, 0, -1, -1, -1, -1, -1, -1}, at(a).value.rank};
+                axis_map turned{{1, 0, -1, -1, -1, -1, -1, -1},
+                                static_cast<signed char>(at(a).value.rank)};
                 for (int j = 2; j < turned.rank; ++j) turned.at[j] = static_cast<signed char>(j);
                 permute(a, turned);
                 b = last();
