@@ -180,7 +180,7 @@ private:
         memory_.push_back(runtime::allocate(b_.where, bytes));
         a.data = memory_.back()->data();
         if (padded) runtime::fill_zero(a.data, b_.where, bytes);
-        b_.at(i) = padded ? ir::sliced(a, 0xff, b_.slice[x.value]) : a;
+        b_.at(i) = padded ? ir::sliced(a, 0xff, b_.slice[x.axes]) : a;
         runtime::note_temporary();
     }
     // A stored value seen under another shape, among zeros or through views.
@@ -191,7 +191,7 @@ private:
             ir::array_ref whole = ir::base_of(t_.graph, static_cast<short>(i), b_.shape, b_.value);
             ir::make_row_major(whole);
             data = static_cast<char*>(data) -
-                   ir::elements_before(whole, b_.slice[x.value]) * size_of(x.type);
+                   ir::elements_before(whole, b_.slice[x.axes]) * size_of(x.type);
         }
         b_.at(i) =
             ir::index_mapped(t_.graph, static_cast<short>(i), data, b_.slice, b_.shape, b_.value);

@@ -240,7 +240,9 @@ struct graph {
     constexpr short pad(short a) {
         node x = n[a];
         x.slot = static_cast<short>(shapes);
-        x.value = static_cast<uint64>(slices);
+        if (slices > 0xff)
+            throw "Sinter: an expression has too many slices: assign a part of it to a tensor.";
+        x.axes = static_cast<unsigned char>(slices);
         note(visit::shape, shapes++);
         note(visit::slice, slices++);
         // A copy of its own: `a` may be stored elsewhere too.
@@ -248,11 +250,10 @@ struct graph {
         x.op = op_cast;
         x.in[0] = a;
         x.in[1] = x.in[2] = x.view = -1;
-        x.axes = 0;
         node y = stored(add(x));
         y.op = padded;
         y.slot = x.slot;
-        y.value = x.value;
+        y.axes = x.axes;
         y.ones = unit_axes(y.rank);
         return add(y);
     }

@@ -120,7 +120,7 @@ private:
         if (is_padded(x)) {
             inside.data = store.data();
             inside.type = dtype::i64;
-            inside = sliced(inside, 0xff, b_.slices[x.value]);
+            inside = sliced(inside, 0xff, b_.slices[x.axes]);
         }
         const int64 first = is_padded(x) ? static_cast<cell*>(inside.data) - store.data() : 0;
         for (walk w(seen(x.in[0]).extent, 0xff); !w.done; w.next())

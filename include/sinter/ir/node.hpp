@@ -16,7 +16,7 @@ enum class kind : unsigned char {
     contraction,  // sum over `axes` of in[0] * in[1], both seen in one index space; the axes stay
                   // with extent 1
     index_map,    // in[0] stored, then seen under another shape (`slot`) and through `view`; with
-                  // `padded` in the midst of zeros, at the bounds `value`
+                  // `padded` in the midst of zeros, at the bounds `axes`
 };
 
 /// One node. Reduced axes at or above `rank` are dropped from the result's shape: a reduction
@@ -39,7 +39,7 @@ struct node {
 };
 
 /// The `op` of an index map, and of the conversion that it reads, when zeros lie around the
-/// operand: both have the extents of the whole in `slot` and the number of the bounds in `value`.
+/// operand: both have the extents of the whole in `slot` and the number of the bounds in `axes`.
 inline constexpr unsigned char padded = 1;
 constexpr bool is_padded(const node& x) { return x.k == kind::index_map && x.op == padded; }
 

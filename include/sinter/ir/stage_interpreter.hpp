@@ -243,7 +243,7 @@ private:
             a = allocate(base_of(b_.g, i, b_.shapes, b_.value), b_.g.size + i);
             auto& m = memory_[static_cast<std::size_t>(b_.g.size + i)];
             m.assign(m.size(), 0);
-            copy(from, sliced(a, 0xff, b_.slices[b_.g.n[i].value]));
+            copy(from, sliced(a, 0xff, b_.slices[b_.g.n[i].axes]));
         } else {
             a = allocate(from, b_.g.size + i);
             copy(from, a);
