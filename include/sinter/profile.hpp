@@ -41,9 +41,9 @@ inline const char* label_of(const exec::binding& b, const exec::stage_table& s) 
     std::string text = exec::explained(b, [&](const ir::explanation& e) {
         ir::value_names names(e);
         std::string all;
-        for (int k = 0; k < b.table->stages; ++k) {
+        for (int k = 0; k < b.choice.plan->stages; ++k) {
             const std::vector<std::string> lines = ir::stage_formulas(e, e.stage[k], names).lines();
-            if (&b.table->stage[k] != &s) continue;
+            if (&b.choice.plan->stage[k] != &s) continue;
             for (const std::string& line : lines) all += (all.empty() ? "" : "; ") + line;
             break;
         }

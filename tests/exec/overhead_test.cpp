@@ -61,8 +61,14 @@ TEST_CASE("evaluating a small expression on the host allocates nothing but a new
     tensor<float, 0> s = sn::zeros<float>(shape<0>{});
     tensor<bool, 1> truth = a < b;
     auto part = slice(o, range(1, 5), range(2, 8, 2));
-    const tensor<float, 2> q = sn::ones<float>(4, 3);
+    const tensor<float, 2> q = sn::ones<float>(4, 3), thin = sn::ones<float>(8, 1);
     const auto named = a * b + c;
+    // So many nodes that what an evaluation knows of them does not fit its stack.
+    const auto chain = [&]<int... I>(std::integer_sequence<int, I...>) {
+        return (m + ... + static_cast<float>(I)) + v;
+    };
+    const auto large = chain(std::make_integer_sequence<int, 40>{});
+    const auto shared_one = share(a * b + 1), shared_two = share(a * d + 1);
     struct {
         std::string name;
         int64_t most;
@@ -87,6 +93,13 @@ TEST_CASE("evaluating a small expression on the host allocates nothing but a new
         {"mean of rows", 0, [&] { v = mean(m, axis<1>); }},
         // Rows that are kept between passes may need more than the engine's stack.
         {"softmax", 1, [&] { o = softmax(m); }},
+        // What remains is the workspace of the engine (also of the next but two).
+        {"matrix product", 2, [&] { o = matmul(m, w); }},
+        {"a value that is stored in between", 0, [&] { o = m / sum(m, axis<0>); }},
+        {"two values stored in between", 2, [&] { o = matmul(m, w) / sum(m, axis<0>) + w; }},
+        {"a large program", 1, [&] { o = large; }},
+        {"shared parts that differ", 4, [&] { c = shared_one * shared_two + shared_one; }},
+        {"rows of unequal length", 0, [&] { o = layer_norm(thin, v, v); }},
         {"two results", 0, [&] { evaluate(out(c) = a * b, out(d) = a * b + 1); }},
         {"the user's own functor", 0, [&] { c = elementwise(twice_plus{1.0F}, a) + b; }},
         // The handle of the new memory; the memory itself comes from the pool.

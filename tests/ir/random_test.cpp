@@ -194,6 +194,7 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
         if (seed % 4 == 0) {
             policy split;
             split.split = true;
+            split.store_dear = seed % 8 == 0;
             const outcome s = judge(p, split);
             REQUIRE_MESSAGE(s.right, s.why);
             REQUIRE_FALSE(s.needed_split);

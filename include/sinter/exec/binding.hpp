@@ -4,22 +4,24 @@
 
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "sinter/core/error.hpp"
 #include "sinter/exec/scratch.hpp"
 #include "sinter/exec/tables.hpp"
 #include "sinter/expr/expr.hpp"
+#include "sinter/ir/frames.hpp"
 #include "sinter/ir/infer.hpp"
 #include "sinter/runtime/device.hpp"
 #include "sinter/runtime/memory.hpp"
 
 namespace sinter::exec {
 
-/// An array that was evaluated for an expression.
+struct shared_part;
+/// An array that was evaluated for an expression, because it stands for a shared part.
 struct made_array {
     ir::array_ref array;
     runtime::storage_ptr memory;
+    const shared_part* part = nullptr;
 };
 /// What `share` made of an expression: its operands, and how to evaluate it on its own.
 struct shared_part {
@@ -39,6 +41,23 @@ struct bound_functor {
     apply_functor apply = nullptr;
 };
 
+/// The launches of every stage of a plan, one stage after the other, and how many each has.
+struct plan_launches {
+    ir::stage_launch* list = nullptr;
+    int* count = nullptr;
+};
+/// Why a plan runs: it is the fused one; rows are unequal; a costly value is read often; it is the
+/// fused one although a costly value is read often, because storing costs more.
+enum class reason_for_plan : unsigned char { fused, rows, dear, work };
+/// The plan that runs, why, and its launches. `dear` is the costly value that decided, of those
+/// that the fused plan names; -1: none.
+struct plan_choice {
+    const plan_table* plan = nullptr;
+    reason_for_plan why = reason_for_plan::fused;
+    int dear = -1;
+    plan_launches launches;
+};
+
 /// A program with its operands. Arrays by slot or node; their memory is `room`.
 struct binding {
     scratch room;
@@ -54,8 +73,10 @@ struct binding {
     ir::shape_args* shape;
     const shared_part** share;
     ir::array_ref* value;                   // by node: extents of all, data of arrays
-    std::vector<made_array> made;           // arrays that stand for shared parts
+    scratch_list<made_array> made;          // arrays that stand for shared parts
     const void* packed_functors = nullptr;  // as kernels take them
+    plan_choice choice;
+    bool guessed = false, refused = false;  // the program assumes equal operands; another one did
 
     explicit binding(const program_table& t)
         : table(&t),
@@ -156,6 +177,14 @@ inline bool take(binding& b, const operand& o, int slot) {
     }
 }
 
+// The array of a shared part, which is evaluated once however often it is mentioned.
+inline const made_array& made_of(binding& b, const shared_part& part) {
+    for (const made_array& m : b.made)
+        if (m.part == &part) return m;
+    if (b.made.size() == 0) b.made.reserve(b.room, b.table->leaves);
+    return b.made.add(part.evaluate(part));
+}
+
 // The operands of one expression or shared part, from visit `at` on.
 inline bool take_all(binding& b, const operand_list& list, int& at) {
     return list.each([&](const operand& o) {
@@ -163,7 +192,7 @@ inline bool take_all(binding& b, const operand_list& list, int& at) {
         if (o.what != ir::visit::share) return take(b, o, v.slot);
         const auto& part = *static_cast<const shared_part*>(o.owner->get());
         if (v.what == ir::visit::leaf) {  // evaluated before: one more array
-            const made_array& m = b.made.emplace_back(part.evaluate(part));
+            const made_array& m = made_of(b, part);
             return take_array(b, v.slot, m.array, *m.memory);
         }
         const shared_part*& seen = b.share[v.slot];
@@ -176,8 +205,8 @@ inline bool take_all(binding& b, const operand_list& list, int& at) {
 }  // namespace detail
 
 /// Binds the operands of a program's expressions, in order. False when they do not fulfil what the
-/// program assumed; another variant then takes them. Throws device_error for operands on different
-/// devices and shape_error for extents that do not fit.
+/// program assumed; the plain program then takes them. Throws device_error for operands on
+/// different devices and shape_error for extents that do not fit.
 inline bool bind(binding& b, const operand_list* const* lists, int count) {
     int at = 0;
     for (int i = 0; i < count; ++i)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sinter/exec/execute.hpp"
+#include "sinter/kernel/tuning.hpp"
 
 namespace sinter::exec {
 
@@ -50,7 +51,7 @@ public:
     }
     /// Runs the loop into `out`.
     void run(const ir::array_ref& out) const {
-        const stage_table& s = t_.stage[0];
+        const stage_table& s = t_.fused->stage[0];
         const auto node_of = [&](short i) -> const ir::node& { return t_.graph.n[s.node_of[i]]; };
         runtime::launch_record r;
         r.kernel = kernel::name_of(s.kind);
@@ -164,7 +165,7 @@ inline bool run_direct(const program_table& t, const operand_list& list, target&
         runtime::log_enabled("plan"))
         return false;
     direct_operands o(t);
-    if (!o.take(list) || (t.plan.dears > 0 && o.size() > dear_reads)) return false;
+    if (!o.take(list) || (t.second && o.size() > kernel::tuning::host_dear_reads)) return false;
     const operand_list* const lists[] = {&list};
     const bool fits = to.present && o.fits(to.array) && o.may_write(to.array, **to.memory);
     if (to.write_through) {

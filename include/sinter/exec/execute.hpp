@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sinter/cpu/run.hpp"
 #include "sinter/exec/space.hpp"
@@ -37,43 +36,35 @@ inline bool eager_wanted() {
     return wanted;
 }
 
-/// One evaluation: frames, then memory, then launches; nothing is written before everything else is
-/// known to fit.
+/// One evaluation of a bound program by the plan that was chosen: memory first, then launches;
+/// nothing is written before everything else is known to fit.
 class evaluation {
 public:
     evaluation(binding& b, const operand_list* const* lists, int count, target* targets)
-        : b_(b), t_(*b.table), lists_(lists), count_(count), targets_(targets) {}
+        : b_(b),
+          t_(*b.table),
+          p_(*b.choice.plan),
+          lists_(lists),
+          count_(count),
+          targets_(targets),
+          memory_(b.room, most_arrays(t_, p_)) {}
 
-    /// False when some stage cannot run as one program, because extents that were to be equal
-    /// differ.
-    bool fits() {
-        int most = 0;
-        for (int k = 0; k < t_.stages; ++k) most += t_.stage[k].stores;
-        launch_ = b_.room.take<ir::stage_launch>(most);
-        launches_ = b_.room.take<int>(t_.stages);
-        ir::stage_launch* next = launch_;
-        for (int k = 0; k < t_.stages; ++k) {
-            launches_[k] = ir::frames_of(t_.graph, t_.stage[k], b_.value, next);
-            if (launches_[k] < 0) return false;
-            next += launches_[k];
-        }
-        return true;
-    }
     /// Allocates and launches.
     void run() {
         runtime::require_device(b_.where, "evaluate");
         if (eager_wanted()) return run_eagerly();
         if (!b_.where.is_host())
-            for (int k = 0; k < t_.stages; ++k)
-                if (!t_.stage[k].launch) refuse_device();
+            for (int k = 0; k < p_.stages; ++k)
+                if (!p_.stage[k].launch) refuse_device();
         for (int r = 0; r < t_.graph.roots; ++r) place(r);
         for (int i = 0; i < t_.graph.size; ++i) keep(i);
         for (int i = 0; i < t_.graph.size; ++i)
-            if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
+            if (p_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
         if (runtime::log_enabled("plan")) log_plan();
         if (b_.where.is_cuda()) note_use();
-        const ir::stage_launch* next = launch_;
-        for (int k = 0; k < t_.stages; next += launches_[k++]) launch(k, next);
+        const plan_launches& l = b_.choice.launches;
+        const ir::stage_launch* next = l.list;
+        for (int k = 0; k < p_.stages; next += l.count[k++]) launch(k, next, l.count[k]);
     }
 
 private:
@@ -86,7 +77,7 @@ private:
         const std::string plan =
             the_debug_hooks.plan_text
                 ? the_debug_hooks.plan_text(b_)
-                : std::to_string(t_.stages) +
+                : std::to_string(p_.stages) +
                       " kernel(s); include <sinter/debug.hpp> in one file to see the plan\n";
         std::fprintf(stderr, "sinter: on %s: %s", b_.where.name().c_str(), plan.c_str());
     }
@@ -149,7 +140,9 @@ private:
     }
     // Between launches that write results, one that asks for workspace could still fail: then
     // nothing may have been written in place.
-    bool one_launch() const { return t_.graph.roots == 1 || (t_.stages == 1 && launches_[0] == 1); }
+    bool one_launch() const {
+        return t_.graph.roots == 1 || (p_.stages == 1 && b_.choice.launches.count[0] == 1);
+    }
     bool reusable(const target& to, const ir::array_ref& a) const {
         return one_launch() && detail::owned_by_target(to, b_.where, lists_, count_) &&
                to.array.type == a.type && detail::same_extents(a, to.array) &&
@@ -157,7 +150,7 @@ private:
     }
     bool reshaped(int node) const {
         for (int i = 0; i < t_.graph.size; ++i)
-            if (t_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map &&
+            if (p_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map &&
                 t_.graph.n[i].in[0] == node)
                 return true;
         return false;
@@ -167,7 +160,7 @@ private:
     }
     // Memory for an intermediate that a later stage reads.
     void keep(int i) {
-        if (!t_.plan.stored[i] || !t_.plan.loaded[i] || b_.at(i).data ||
+        if (!p_.plan.stored[i] || !p_.plan.loaded[i] || b_.at(i).data ||
             t_.graph.n[i].k == ir::kind::leaf)
             return;
         const ir::node& x = t_.graph.n[i];
@@ -177,8 +170,7 @@ private:
             for (int j = 0; j < max_rank; ++j) a.extent[j] = b_.shape[x.slot].extent[j];
         ir::make_row_major(a);
         const auto bytes = static_cast<std::size_t>(bytes_of(a));
-        memory_.push_back(runtime::allocate(b_.where, bytes));
-        a.data = memory_.back()->data();
+        a.data = memory_.add(b_.where, bytes).data();
         if (padded) runtime::fill_zero(a.data, b_.where, bytes);
         b_.at(i) = padded ? ir::sliced(a, 0xff, b_.slice[x.axes]) : a;
         runtime::note_temporary();
@@ -197,14 +189,14 @@ private:
             ir::index_mapped(t_.graph, static_cast<short>(i), data, b_.slice, b_.shape, b_.value);
     }
 
-    void launch(int k, const ir::stage_launch* list) {
-        const stage_table& s = t_.stage[k];
+    void launch(int k, const ir::stage_launch* list, int count) {
+        const stage_table& s = p_.stage[k];
         const ir::array_ref* out[ir::max_stage_stores];
         for (int j = 0; j < s.stores; ++j)
             out[j] =
                 s.store[j].root >= 0 ? &targets_[s.store[j].root].array : &b_.at(s.store[j].node);
         // Results that turned out to walk different spaces take one launch each.
-        for (int i = 0; i < launches_[k]; ++i) {
+        for (int i = 0; i < count; ++i) {
             bound_space space;
             space_builder(b_, s, list[i]).build(out, space);
             for (int j = 0; j < space.unread_count; ++j)
@@ -214,8 +206,14 @@ private:
     }
     // An element of any type that may be read.
     void* one_element() {
-        memory_.push_back(runtime::allocate(b_.where, sizeof(double)));
-        return memory_.back()->data();
+        if (!element_) element_ = memory_.add(b_.where, sizeof(double)).data();
+        return element_;
+    }
+    // The temporaries, and one element.
+    static int most_arrays(const program_table& t, const plan_table& p) {
+        int n = 1;
+        for (int i = 0; i < t.graph.size; ++i) n += p.plan.loaded[i];
+        return n;
     }
     void start(const stage_table& s, const bound_space& space) {
         runtime::launch_record r;
@@ -244,12 +242,12 @@ private:
 
     binding& b_;
     const program_table& t_;
+    const plan_table& p_;
     const operand_list* const* lists_;
     int count_;
     target* targets_;
-    ir::stage_launch* launch_ = nullptr;  // of all stages, one after the other
-    int* launches_ = nullptr;             // how many, by stage
-    std::vector<runtime::storage_ptr> memory_;
+    scratch_list<runtime::storage> memory_;
+    void* element_ = nullptr;
 };
 
 }  // namespace sinter::exec

@@ -54,15 +54,56 @@ std::string row_note(const Binding& b, const stage_table& s) {
     return r;
 }
 
+/// Why this program and this plan run, in a line each; empty where there was nothing to choose.
+template <class Binding>
+std::string choice_text(const Binding& b) {
+    const program_table& t = *b.table;
+    std::string r;
+    if (b.refused)
+        r += "  plain program, because operands that look alike are not the same\n";
+    else if (b.guessed)
+        r += "  operands that look alike are the same, as this program assumes\n";
+    if (!t.second) return r;
+    std::string times;
+    if (b.choice.dear >= 0) {
+        const ir::dear_value& d = t.fused->plan.dear[b.choice.dear];
+        times = "a costly value of " + std::to_string(ir::elements_of(b.value[d.value])) +
+                " elements is read " + std::to_string(ir::elements_of(b.value[d.reader])) +
+                " times";
+    }
+    switch (b.choice.why) {
+        case reason_for_plan::rows:
+            return r + "  split plan, because the rows of one kernel would differ in length\n";
+        case reason_for_plan::dear:
+            return r + "  " + (t.may_need_split ? "split" : "storing") + " plan, because " + times +
+                   "\n";
+        case reason_for_plan::work:
+            return r + "  fused plan: " + times + ", but to store it would not pay\n";
+        default: break;
+    }
+    r += "  fused plan: ";
+    if (t.may_need_split) r += "the rows of each kernel are equally long";
+    if (t.fused->plan.dears > 0)
+        r += std::string(t.may_need_split ? ", and " : "") +
+             (b.where.is_host() ? "no costly value is read often enough to store it"
+                                : "a GPU computes costly values again while it waits for memory");
+    return r + "\n";
+}
+
 /// Calls use(ir::explanation) for a program whose extents are known.
 template <class Binding, class Use>
 std::string explained(const Binding& b, Use use) {
-    const program_table& t = *b.table;
-    const std::vector<ir::stage_view> stages(t.stage, t.stage + t.stages);
+    const plan_table& p = *b.choice.plan;
+    const std::vector<ir::stage_view> stages(p.stage, p.stage + p.stages);
     std::vector<std::string> notes;
-    for (int k = 0; k < t.stages; ++k) notes.push_back(row_note(b, t.stage[k]));
-    return use(ir::explanation{
-        .g = t.graph, .p = t.plan, .stage = stages.data(), .value = b.value, .note = notes.data()});
+    for (int k = 0; k < p.stages; ++k) notes.push_back(row_note(b, p.stage[k]));
+    const std::string choice = choice_text(b);
+    return use(ir::explanation{.g = b.table->graph,
+                               .p = p.plan,
+                               .stage = stages.data(),
+                               .value = b.value,
+                               .note = notes.data(),
+                               .choice = &choice});
 }
 /// The plan as text. These are templates so that only files that explain compile them.
 template <class Binding>

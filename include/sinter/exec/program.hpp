@@ -10,20 +10,6 @@
 
 namespace sinter::exec {
 
-/// How a program is compiled: assuming that structurally equal parts are equal (`merged`) and that
-/// several results read the same arrays (`siblings`), with every inline reduction stored (`split`),
-/// with shared parts evaluated before (`flat`), with costly values stored that are broadcast
-/// (`thrifty`).
-struct variant {
-    bool merged = false, split = false, flat = false, siblings = false, thrifty = false;
-    constexpr int number() const {
-        return merged | split << 1 | flat << 2 | siblings << 3 | thrifty << 4;
-    }
-    static constexpr variant of(int n) {
-        return {(n & 1) != 0, (n & 2) != 0, (n & 4) != 0, (n & 8) != 0, (n & 16) != 0};
-    }
-};
-
 /// Room for a graph: small ones get what they need, the others all the same.
 constexpr int capacity(int nodes) { return nodes <= ir::small_graph ? nodes + 2 : ir::max_nodes; }
 
@@ -61,40 +47,82 @@ constexpr program_table table_of_graph(const ir::graph<Cap>& g, const visit_list
             .shares = g.shares};
 }
 
-/// The graph of S... alone: enough to find extents.
-template <bool Flat, class... S>
-struct graph_only {
-    static constexpr auto graph =
-        build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, Flat);
+/// The graph of S... with all its arrays distinct, and what could be the same.
+template <class... S>
+struct source {
+    static constexpr int cap = capacity(sym::made_of<S...>::child_nodes);
+    static constexpr auto graph = build_graph<cap, S...>({}, false);
+    static constexpr auto merges = ir::find_merges(graph, sizeof...(S) > 1);
+    // Shared parts of one type are taken for one part.
+    static constexpr bool shares_again() {
+        for (int i = 0; i < graph.visit_count; ++i)
+            if (graph.visits[i].what == ir::visit::share_again) return true;
+        return false;
+    }
+    /// True when the plain program is not the best guess.
+    static constexpr bool guesses = merges.any || shares_again();
+
+    static constexpr auto visits = visits_of(graph);
+    /// A table without plans: what binding needs to tell extents.
+    static constexpr program_table table = table_of_graph(graph, visits);
+};
+
+/// One of the two programs of S...: under the guess which operands are the same, or the plain one,
+/// where no two are and shared parts that look alike are arrays, evaluated before. With its plans:
+/// the fused one, and one other that serves whenever the fused one does not.
+template <bool Guess, class... S>
+struct compiled {
+    static constexpr auto changed_graph() {
+        using from = source<S...>;
+        if constexpr (Guess && from::merges.any) {
+            return build_graph<from::cap, S...>(from::merges.slots, false);
+        } else if constexpr (!Guess && from::shares_again()) {
+            return build_graph<from::cap, S...>({}, true);
+        } else {
+            return 0;
+        }
+    }
+    static constexpr auto changed = changed_graph();
+    static constexpr const auto& pick_graph() {
+        if constexpr (same_v<decltype(changed), const int>) {
+            return source<S...>::graph;
+        } else {
+            return changed;
+        }
+    }
+    static constexpr const auto& graph = pick_graph();
+    static constexpr auto fused = ir::schedule(graph);
+    static constexpr bool may_need_split = ir::may_need_split(graph, fused);
+    static constexpr bool has_second = may_need_split || fused.dears > 0;
+    static constexpr auto schedule_again() {
+        if constexpr (has_second) {
+            return ir::schedule(graph,
+                                ir::policy{.split = may_need_split, .store_dear = fused.dears > 0});
+        } else {
+            return 0;
+        }
+    }
+    static constexpr auto second = schedule_again();
+
     static constexpr auto visits = visits_of(graph);
     static constexpr program_table table = table_of_graph(graph, visits);
 };
 
-/// Expressions S... compiled in one variant; B says which kernels this file can hold.
-template <int Variant, class B, class... S>
-struct program {
-    static constexpr variant how = variant::of(Variant);
-    static constexpr int cap = capacity(sym::made_of<S...>::child_nodes);
-    using functors = typename sym::made_of<S...>::functors;
-
-    static constexpr auto build() {
-        if constexpr (how.merged) {
-            constexpr auto merges =
-                ir::find_merges(build_graph<cap, S...>({}, how.flat), how.siblings);
-            return build_graph<cap, S...>(merges.slots, how.flat);
+/// One plan of program P with its stages; F are the functors of P, B says which kernels this file
+/// can hold.
+template <class P, bool Second, class F, class B>
+struct planned {
+    static constexpr const auto& pick_plan() {
+        if constexpr (Second) {
+            return P::second;
         } else {
-            return build_graph<cap, S...>({}, how.flat);
+            return P::fused;
         }
     }
-    static constexpr auto graph = build();
-    static constexpr auto plan =
-        ir::schedule(graph, ir::policy{.split = how.split, .store_dear = how.thrifty});
+    static constexpr const auto& plan = pick_plan();
 
-    static const program_table& table() { return table_of(make_ints<plan.stages>{}); }
-
-private:
     template <int K>
-    static constexpr auto stage = ir::lower(graph, plan, K);
+    static constexpr auto stage = ir::lower(P::graph, plan, K);
 
     template <int K>
     static constexpr bool uses_functors() {
@@ -105,7 +133,7 @@ private:
     }
     template <int K, int... I>
     static auto code_of(ints<I...>)
-        -> ir::stage_code<select_t<uses_functors<K>(), functors, ir::functor_types<>>,
+        -> ir::stage_code<select_t<uses_functors<K>(), F, ir::functor_types<>>,
                           stage<K>.size,
                           stage<K>.stores,
                           stage<K>.head.word(),
@@ -130,9 +158,38 @@ private:
                 &cpu::loops_for<code<K>, B>,
                 launcher_of<code<K>, B>()};
     }
+    template <int... K>
+    struct stage_list {
+        static constexpr stage_table at[] = {stage_entry<K>()..., stage_table{}};
+    };
+    template <int... K>
+    static constexpr const stage_table* stages(ints<K...>) {
+        return stage_list<K...>::at;
+    }
+    static constexpr plan_table table = {
+        ir::view_of_plan(plan), stages(make_ints<plan.stages>{}), plan.stages};
+};
 
-    static constexpr auto visits = visits_of(graph);
+/// A program with the plans that it may run by.
+template <bool Guess, class B, class... S>
+struct program {
+    using from = compiled<Guess, S...>;
+    using functors = typename sym::made_of<S...>::functors;
 
+    static const program_table& table() {
+        static constexpr program_table t = [] {
+            program_table p = from::table;
+            p.fused = &planned<from, false, functors, B>::table;
+            if constexpr (from::has_second) p.second = &planned<from, true, functors, B>::table;
+            p.may_need_split = from::may_need_split;
+            p.pack_functors = from::graph.functors ? &pack : nullptr;
+            p.direct = is_direct(p);
+            return p;
+        }();
+        return t;
+    }
+
+private:
     template <int I, class F>
     static void fill(F& pack, const void* const* by_slot) {
         if constexpr (requires { pack.first; }) {
@@ -151,41 +208,19 @@ private:
         fill<0>(*p, by_slot);
         return p;
     }
-
-    template <int... K>
-    static const program_table& table_of(ints<K...>) {
-        static constexpr stage_table stages[] = {stage_entry<K>()..., stage_table{}};
-        static constexpr program_table t = [] {
-            program_table p = table_of_graph(graph, visits);
-            p.plan = ir::view_of_plan(plan);
-            if (how.flat) p.plan.dears = 0;  // to be refused would evaluate shared parts twice
-            p.stage = stages;
-            p.stages = sizeof...(K);
-            p.may_need_split = ir::may_need_split(graph, plan);
-            p.pack_functors = graph.functors ? &pack : nullptr;
-            p.direct = is_direct(p);
-            return p;
-        }();
-        return t;
-    }
 };
 
-/// The guess of find_merges for S...; the one about siblings contains the other.
-template <bool Siblings, class... S>
-inline constexpr auto guess = ir::find_merges(
-    build_graph<capacity(sym::made_of<S...>::child_nodes), S...>({}, false), Siblings);
-/// True when some parts of S... would merge if their leaves were equal.
-template <class... S>
-inline constexpr bool merges = guess<false, S...>.any;
-/// True when several results could read the same arrays.
-template <class... S>
-inline constexpr bool has_siblings = sizeof...(S) > 1 && guess<true, S...>.any;
+/// The programs of S..., best first.
+template <class B, class... S>
+constexpr program_list list_programs() {
+    program_list p;
+    if constexpr (source<S...>::guesses) p.at[p.count++] = &program<true, B, S...>::table;
+    p.at[p.count++] = &program<false, B, S...>::table;
+    return p;
+}
 
 /// The plan that runs when everything that looks alike is alike.
 template <class... S>
-inline constexpr auto fused_plan = program<
-    variant{.merged = merges<S...> || has_siblings<S...>, .siblings = has_siblings<S...>}.number(),
-    host_backend,
-    S...>::plan;
+inline constexpr const auto& fused_plan = compiled<source<S...>::guesses, S...>::fused;
 
 }  // namespace sinter::exec

@@ -21,9 +21,9 @@ shape<symbol_of<E>::rank> shape_of(const E& e) {
         return true;
     };
     if constexpr (sym::fits<S>) {
-        if (read(exec::graph_only<false, S>::table)) return r;
+        if (read(exec::source<S>::table)) return r;
         // Shared parts that look alike but differ: each is an array of its own.
-        if constexpr (S::has_share) read(exec::graph_only<true, S>::table);
+        if constexpr (exec::source<S>::shares_again()) read(exec::compiled<false, S>::table);
     }
     return r;
 }

@@ -30,33 +30,45 @@ struct visited {
     short slot;
 };
 
-/// One program: a graph, its schedule and its stages.
+/// One way to run a program: a schedule of its graph.
+struct plan_table {
+    ir::plan_view plan{};
+    const stage_table* stage = nullptr;
+    int stages = 0;
+};
+
+/// One program: a graph, and at most two plans of it.
 struct program_table {
     ir::graph_view graph;
     const visited* visits;
     int visit_count;
     int leaves, scalars, functors, slices, shapes, shares;
-    // A graph alone, without stages, tells extents.
-    ir::plan_view plan{};
-    const stage_table* stage = nullptr;
-    int stages = 0;
-    bool may_need_split = false;
-    bool direct = false;  // see is_direct
+    // A graph alone, without plans, tells extents.
+    const plan_table* fused = nullptr;
+    // The plan for what only run time can tell; null when nothing calls for one.
+    const plan_table* second = nullptr;
+    bool may_need_split = false;  // rows may turn out unequal: the second plan stores reductions
+    bool direct = false;          // see is_direct
     // Packs the functors, given by slot, as kernels take them; null when there are none.
     const void* (*pack_functors)(const void* const* by_slot, scratch& room) = nullptr;
 };
 
+/// The programs of one expression, best first: the guess which operands are the same, if there is
+/// anything to guess, and the plain one, which is always right.
+struct program_list {
+    const program_table& (*at[2])() = {};
+    int count = 0;
+};
+
 /// The most arrays, and the most numbers, of a direct program.
 inline constexpr int max_direct = 64;
-/// How often at least a costly value is read again before the host stores it: what one more loop
-/// costs.
-inline constexpr int64 dear_reads = 2048;
 /// True when arrays of one shape need no inference of shapes: a single stage that computes its only
 /// result element by element from whole arrays and numbers.
 constexpr bool is_direct(const program_table& t) {
-    if (t.stages != 1 || t.graph.roots != 1 || t.functors + t.slices + t.shares != 0) return false;
+    const plan_table& p = *t.fused;
+    if (p.stages != 1 || t.graph.roots != 1 || t.functors + t.slices + t.shares != 0) return false;
     if (t.leaves > max_direct || t.scalars > max_direct) return false;
-    if (t.stage[0].kind != kernel::kernel_kind::map || t.stage[0].stores != 1) return false;
+    if (p.stage[0].kind != kernel::kernel_kind::map || p.stage[0].stores != 1) return false;
     for (int i = 0; i < t.graph.size; ++i) {
         const ir::node& x = t.graph.n[i];
         const bool plain = x.k == ir::kind::leaf || x.k == ir::kind::scalar ||

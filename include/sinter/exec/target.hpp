@@ -51,8 +51,9 @@ inline bool may_clobber(const binding& b,
                         const ir::array_ref& out,
                         const runtime::storage& memory) {
     const program_table& t = *b.table;
-    for (int k = 0; k < t.stages; ++k) {
-        const stage_table& s = t.stage[k];
+    const plan_table& p = *b.choice.plan;
+    for (int k = 0; k < p.stages; ++k) {
+        const stage_table& s = p.stage[k];
         for (int j = 0; j < s.load_count; ++j) {
             const int n = s.node_of[s.loads[j]];
             const ir::node& x = t.graph.n[n];
@@ -60,7 +61,7 @@ inline bool may_clobber(const binding& b,
                 !overlap(range_of(b.at(n)), range_of(out)))
                 continue;
             const ir::instr& i = s.code[s.loads[j]];
-            const bool beside = t.stages == 1 && !i.row_constant && !(i.loops >> ir::side_a & 3) &&
+            const bool beside = p.stages == 1 && !i.row_constant && !(i.loops >> ir::side_a & 3) &&
                                 !s.code[s.store[0].value].row_constant && same_view(b.at(n), out);
             if (!beside || t.graph.roots > 1) return true;
         }

@@ -121,6 +121,7 @@ std::string explain_text(const Explanation& e) {
         r += ", " + std::to_string(temporaries) +
              (temporaries == 1 ? " temporary of " : " temporaries of ") + detail::bytes_text(kept);
     r += "\n";
+    if (e.choice) r += *e.choice;
     for (int k = 0; k < e.p.stages; ++k) {
         const stage_view& s = e.stage[k];
         const stage_cost c = cost_of(e, s, names);

@@ -10,14 +10,15 @@
 namespace sinter::ir {
 
 /// A program to explain, bound to extents. `stage` by stage of the plan, `value` by node as `infer`
-/// left it, `note` by stage (or null): what only the executing side knows, such as how often an
-/// array is read.
+/// left it. What only the executing side knows: `note` by stage (or null), such as how often an
+/// array is read, and `choice` (or null), lines that say why this plan runs.
 struct explanation {
     graph_view g;
     plan_view p;
     const stage_view* stage = nullptr;
     const array_ref* value = nullptr;
     const std::string* note = nullptr;
+    const std::string* choice = nullptr;
 };
 
 /// A sentence for each reason to store a value; it follows "t0 is stored: ".

@@ -7,13 +7,23 @@
 
 namespace sinter::ir {
 
+/// Instructions of a stage.
+struct instr_set {
+    uint64 word[max_stage_instrs / 64]{};
+    bool operator[](int i) const { return word[i / 64] >> (i % 64) & 1; }
+    void add(int i) { word[i / 64] |= uint64{1} << (i % 64); }
+    void add(const instr_set& s) {
+        for (int k = 0; k < max_stage_instrs / 64; ++k) word[k] |= s.word[k];
+    }
+};
+
 /// One launch of a stage: its index space (row axes with the length of the row, the axes that a
 /// contraction sums with theirs), the stores that it writes (bits), and per instruction whether
 /// those need it. Loads that nothing needs may not fit the space: bind them with stride 0.
 struct stage_launch {
     int64 extent[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1};
     unsigned stores = 0;
-    bool needed[max_stage_instrs]{};
+    instr_set needed;
 };
 
 namespace detail {
@@ -30,12 +40,12 @@ inline bool widen(int64* extent, const array_ref& a, unsigned char axes, int ran
 // The space that one store walks, and what it needs there.
 inline bool frame_of(
     const graph_view& g, const stage_view& s, const array_ref* value, int store, stage_launch& f) {
-    f.needed[s.store[store].value] = true;
+    f.needed.add(s.store[store].value);
     for (int i = s.store[store].value; i >= 0; --i) {
         if (!f.needed[i]) continue;
         if (!widen(f.extent, value[s.node_of[i]], 0xff, g.axes)) return false;
         for (const short c : s.code[i].in)
-            if (c >= 0) f.needed[c] = true;
+            if (c >= 0) f.needed.add(c);
     }
     const auto fills_row = [&](const array_ref& a) {
         for (int j = 0; j < g.axes; ++j)
@@ -49,11 +59,12 @@ inline bool frame_of(
     if (!s.code[to.value].row_constant && !fills_row(value[to.node])) return false;
     if (s.head.core < 0 || !f.needed[s.head.core]) return true;
     const node& core = g.n[s.node_of[s.head.core]];
-    f.needed[s.head.core_a] = f.needed[s.head.core_b] = true;
+    f.needed.add(s.head.core_a);
+    f.needed.add(s.head.core_b);
     for (int i = s.head.core; i >= 0; --i)
         if (f.needed[i])
             for (const short c : s.code[i].in)
-                if (c >= 0) f.needed[c] = true;
+                if (c >= 0) f.needed.add(c);
     return widen(f.extent, value[core.in[0]], core.axes, g.axes) &&
            widen(f.extent, value[core.in[1]], core.axes, g.axes);
 }
@@ -83,7 +94,7 @@ inline int frames_of(const graph_view& g,
             continue;
         }
         out[same].stores |= f.stores;
-        for (int i = 0; i < s.size; ++i) out[same].needed[i] |= f.needed[i];
+        out[same].needed.add(f.needed);
     }
     return n;
 }

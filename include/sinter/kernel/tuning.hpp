@@ -5,6 +5,12 @@
 
 namespace sinter::kernel::tuning {
 
+// ---- plans, on the host
+// How often at least a costly value is read again before it is stored: what one more loop costs.
+inline constexpr int host_dear_reads = 2048;
+// The work of a plan, in operations on one element: one more loop; loading or storing an element.
+inline constexpr int host_loop_flops = 28 * 1024, host_element_flops = 4;
+
 // ---- map
 // 256 threads: eight warps, the rows of a tile. Six such blocks fit on an SM at up to 40 registers.
 inline constexpr int map_threads = 256;

@@ -90,6 +90,10 @@ public:
     }
 
     storage(key, device d, std::size_t bytes) : device_(d), bytes_(bytes) {}
+    /// As `allocate`, for memory with one owner that knows when to end it.
+    storage(device d, std::size_t bytes) : storage(key{}, d, bytes) {
+        if (bytes) acquire();
+    }
     ~storage() {
         if (owned_) release();
     }

@@ -37,17 +37,15 @@ std::string describe(const E& e, Describe describe_plan) {
     operand_list room;
     const operand_list* const lists[] = {list_of(e, room)};
     std::string text;
-    const auto describe_variant = [&](const exec::program_table& t) {
-        exec::binding b(t);
-        exec::target none;
-        if (!exec::bind(b, lists, 1) || exec::recomputes(b) ||
-            !exec::evaluation(b, lists, 1, &none).fits())
-            return false;
-        text = describe_plan(b);
-        return true;
-    };
-    if constexpr (sym::fits<symbol_of<E>>)
-        exec::first_variant(exec::list_variants<B, symbol_of<E>>(), describe_variant);
+    if constexpr (sym::fits<symbol_of<E>>) {
+        static constexpr exec::program_list programs = exec::list_programs<B, symbol_of<E>>();
+        exec::first_program(
+            programs,
+            lists,
+            1,
+            [](const exec::program_table&) { return false; },
+            [&](exec::binding& b) { text = describe_plan(b); });
+    }
     return text;
 }
 

@@ -15,7 +15,7 @@ exec::made_array evaluate_part(const exec::shared_part& part) {
     to.memory = &none;
     const operand_list* const lists[] = {&part.operands};
     exec::evaluate<B, S>(lists, &to);
-    return {to.array, std::move(to.fresh)};
+    return {to.array, std::move(to.fresh), &part};
 }
 struct share_operand {
     const std::shared_ptr<exec::shared_part>& part;

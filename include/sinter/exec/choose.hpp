@@ -1,0 +1,111 @@
+// Which of a program's plans runs: a function of the extents that binding found. Every decision
+// that only run time can take is taken here; its numbers are in kernel/tuning.hpp.
+#pragma once
+
+#include "sinter/exec/binding.hpp"
+#include "sinter/ir/frames.hpp"
+#include "sinter/kernel/tuning.hpp"
+
+namespace sinter::exec {
+
+/// The launches of every stage of `p` into `out`, with memory from `room`. False when some stage
+/// cannot run as one program, because extents that were to be equal differ.
+inline bool find_launches(const program_table& t,
+                          const plan_table& p,
+                          const ir::array_ref* value,
+                          scratch& room,
+                          plan_launches& out) {
+    int most = 0;
+    for (int k = 0; k < p.stages; ++k) most += p.stage[k].stores;
+    out.list = room.take<ir::stage_launch>(most);
+    out.count = room.take<int>(p.stages);
+    ir::stage_launch* next = out.list;
+    for (int k = 0; k < p.stages; ++k) {
+        out.count[k] = ir::frames_of(t.graph, p.stage[k], value, next);
+        if (out.count[k] < 0) return false;
+        next += out.count[k];
+    }
+    return true;
+}
+
+/// What a plan makes a host do besides its products, in operations: what is computed, loaded,
+/// stored and begun.
+[[gnu::cold]] inline int64 work_of(const plan_table& p,
+                                   const plan_launches& launches,
+                                   const ir::array_ref* value) {
+    namespace tuning = kernel::tuning;
+    int64 work = 0;
+    const ir::stage_launch* f = launches.list;
+    for (int k = 0; k < p.stages; ++k) {
+        const stage_table& s = p.stage[k];
+        for (int i = 0; i < launches.count[k]; ++i, ++f) {
+            int64 rows = 1, length = 1;
+            for (int j = 0; j < max_rank; ++j)
+                ((s.row_axes | s.core_axes) >> j & 1 ? length : rows) *= f->extent[j];
+            work += tuning::host_loop_flops;
+            for (int n = 0; n < s.size; ++n) {
+                const ir::instr& x = s.code[n];
+                if (!f->needed[n]) continue;
+                const int64 times = x.row_constant ? rows : rows * length;
+                if (x.h == ir::how::load)
+                    work += tuning::host_element_flops * ir::elements_of(value[s.node_of[n]]);
+                else if (x.h == ir::how::reduce)
+                    work += rows * length;
+                else if (x.h == ir::how::compute)
+                    work += times * ir::info_of(x.op).flops *
+                            (x.loops ? __builtin_popcount(x.loops) : 1);
+            }
+            for (int j = 0; j < s.stores; ++j)
+                if (f->stores >> j & 1)
+                    work += tuning::host_element_flops * ir::elements_of(value[s.store[j].node]);
+        }
+    }
+    return work;
+}
+
+/// The costly value of plan `p` that a host would compute most often again, and often enough to pay
+/// for storing it; -1: none.
+inline int recomputed(const plan_table& p, const ir::array_ref* value) {
+    int worst = -1;
+    int64 most = 0;
+    for (int k = 0; k < p.plan.dears; ++k) {
+        const int64 n = ir::elements_of(value[p.plan.dear[k].value]),
+                    reads = ir::elements_of(value[p.plan.dear[k].reader]);
+        if (reads < 2 * n || reads - n < kernel::tuning::host_dear_reads || reads - n <= most)
+            continue;
+        worst = k;
+        most = reads - n;
+    }
+    return worst;
+}
+
+/// The plan of program `t` that runs on `where`, for values of these extents.
+///
+/// - Rows that turn out unequal leave no choice: the second plan stores every reduction.
+/// - A GPU computes costly values while it waits for memory; a host stores one that is broadcast
+///   often. Where the second plan also stores reductions, for the rows that might have been
+///   unequal, the work of both is compared.
+inline plan_choice choose(const program_table& t,
+                          const ir::array_ref* value,
+                          device where,
+                          scratch& room) {
+    plan_choice c;
+    c.plan = t.fused;
+    const bool fits = find_launches(t, *t.fused, value, room, c.launches);
+    c.dear = fits && where.is_host() ? recomputed(*t.fused, value) : -1;
+    if (fits && c.dear < 0) return c;
+    plan_choice d = c;
+    d.plan = t.second;
+    if (t.second && find_launches(t, *t.second, value, room, d.launches)) {
+        d.why = fits ? reason_for_plan::dear : reason_for_plan::rows;
+        if (!fits || !t.may_need_split ||
+            work_of(*t.second, d.launches, value) < work_of(*t.fused, c.launches, value))
+            return d;
+    }
+    // Seldom a stage that stores a costly value does not fit, although the fused one does.
+    if (!fits) throw error("Sinter: no plan of a program fits the extents of its operands.");
+    c.why = reason_for_plan::work;
+    return c;
+}
+
+}  // namespace sinter::exec
