@@ -4,6 +4,11 @@
 
 #include "support/eigen.hpp"
 
+#if SINTER_BENCH_BLAS
+extern "C" void cblas_sgemm(
+    int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
+#endif
+
 namespace {
 
 using namespace bench;
@@ -38,6 +43,15 @@ auto of_extent(int64 n) {
 }
 #endif
 
+#if SINTER_BENCH_BLAS
+// c = a * b, where a may be stored by columns.
+void blas(const matrix& c, const matrix& a, const matrix& b, bool transposed = false) {
+    const int n = static_cast<int>(c.extent(0));
+    cblas_sgemm(
+        101, transposed ? 112 : 111, 111, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
+}
+#endif
+
 void add_all(int64 n) {
     const auto size = std::to_string(n);
     const double d = static_cast<double>(n);
@@ -61,6 +75,14 @@ void add_all(int64 n) {
     product.peer("loop", [](operands& o) {
         product_loop(o.a.data(), o.b.data(), o.c.data(), o.c.extent(0));
     });
+#if SINTER_BENCH_BLAS
+    product.peer("openblas", [](operands& o) { blas(o.c, o.a, o.b); });
+    dense.peer("openblas", [](operands& o) {
+        blas(o.t, o.a, o.b);
+        o.c = relu(o.t + o.bias);
+    });
+    transposed.peer("openblas", [](operands& o) { blas(o.c, o.a, o.b, true); });
+#endif
 #if SINTER_BENCH_EIGEN
     product.peer("eigen", [](operands& o) { eigen(o.c).noalias() = eigen(o.a) * eigen(o.b); });
     dense.peer("eigen", [](operands& o) {

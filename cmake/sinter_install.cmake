@@ -17,5 +17,6 @@ install(FILES "${PROJECT_BINARY_DIR}/sinter-config.cmake"
               "${PROJECT_BINARY_DIR}/sinter-config-version.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_cuda_target.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_openmp.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/sinter_blas.cmake"
         DESTINATION "${sinter_config_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -136,6 +136,100 @@ TEST_CASE("a batch, several summed axes") {
             }
 }
 
+// Every kernel that this machine can run, on panels of small whole numbers.
+template <class T>
+void check_kernels(const sinter::cpu::product_kernels& kernels) {
+    for (int w = 0; w <= sinter::cpu::widest_product(); ++w) {
+        const sinter::cpu::product_kernel& p = kernels.by_width[w];
+        REQUIRE(p.bytes == static_cast<int>(sizeof(T)));
+        for (const int64 k : {1, 2, 37})
+            for (const bool accumulate : {false, true}) {
+                const auto count = [](int64 n) { return static_cast<std::size_t>(n); };
+                const int64 ld = p.columns + 3;
+                std::vector<T> a(count(k * p.rows)), b(count(k * p.columns)), c(count(p.rows * ld));
+                for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 7);
+                for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 5);
+                for (std::size_t i = 0; i < c.size(); ++i) c[i] = static_cast<T>(i % 3);
+                const std::vector<T> before = c;
+                const auto bytes = [](std::vector<T>& v) {
+                    return reinterpret_cast<std::byte*>(v.data());
+                };
+                p.run(bytes(a),
+                      bytes(b),
+                      bytes(c),
+                      ld * static_cast<int64>(sizeof(T)),
+                      k,
+                      accumulate);
+                int64 wrong = 0;
+                for (int64 i = 0; i < p.rows; ++i)
+                    for (int64 j = 0; j < ld; ++j) {
+                        const T old = before[count(i * ld + j)];
+                        T want = accumulate || j >= p.columns ? old : T(0);
+                        for (int64 l = 0; l < k && j < p.columns; ++l)
+                            want = want + a[count(l * p.rows + i)] * b[count(l * p.columns + j)];
+                        wrong += c[count(i * ld + j)] != want;
+                    }
+                CHECK(wrong == 0);
+            }
+    }
+}
+TEST_CASE("the kernels of all vector widths") {
+    using sinter::cpu::product_kernels_for;
+    check_kernels<float>(*product_kernels_for<dtype::f32>());
+    check_kernels<double>(*product_kernels_for<dtype::f64>());
+    check_kernels<sinter::uint32>(*product_kernels_for<dtype::i32>());
+    check_kernels<sinter::uint64>(*product_kernels_for<dtype::i64>());
+}
+
+int blas_calls = 0;
+void plain_blas(int order,
+                int transpose_a,
+                int transpose_b,
+                int m,
+                int n,
+                int k,
+                double alpha,
+                const double* a,
+                int lda,
+                const double* b,
+                int ldb,
+                double beta,
+                double* c,
+                int ldc) {
+    ++blas_calls;
+    const auto at = [order](int transposed, int i, int j, int line) {
+        return (order == 101) == (transposed == 111) ? i * line + j : j * line + i;
+    };
+    for (int i = 0; i < m; ++i)
+        for (int j = 0; j < n; ++j) {
+            double sum = 0;
+            for (int l = 0; l < k; ++l)
+                sum += a[at(transpose_a, i, l, lda)] * b[at(transpose_b, l, j, ldb)];
+            double& to = c[at(111, i, j, ldc)];
+            to = alpha * sum + (beta == 0 ? 0 : beta * to);
+        }
+}
+TEST_CASE("plain products go to a BLAS library if there is one, others do not") {
+    for (const extents& e : sizes)
+        for (const layout la : layouts)
+            for (const layout lb : layouts)
+                for (const layout lo : layouts) {
+                    if (e[0] * e[1] * e[2] > 30000 && la != lb) continue;
+                    sinter::cpu::the_blas.of_double = plain_blas;
+                    const int before = blas_calls;
+                    check_plain<dtype::f64>(e, la, lb, lo);
+                    sinter::cpu::the_blas = {};
+                    const auto fits = [](layout l) {
+                        return l == layout::plain || l == layout::reversed_axes;
+                    };
+                    const bool some = e[0] * e[1] * e[2] > 0;
+                    if (fits(la) && fits(lb) && fits(lo)) CHECK(blas_calls - before == some);
+                    if (e[0] > 1 && e[1] > 1 && e[2] > 1 && !(fits(la) && fits(lb) && fits(lo)))
+                        CHECK(blas_calls == before);
+                }
+    CHECK(blas_calls > 0);
+}
+
 // relu(matmul(a * s + c, exp(w)) + bias) + residual; the product; the residual's sign; a constant.
 constexpr stage_builder fused() {
     stage_builder b;

@@ -111,6 +111,12 @@ struct product_kernel {
     void (*run)(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate);
 };
+/// The same for vectors of 16, 32 and 64 bytes, of which run time takes one, and the type that they
+/// multiply.
+struct product_kernels {
+    dtype type;
+    product_kernel by_width[3];
+};
 
 /// Stage C for the host engine.
 struct stage_loops {
@@ -122,7 +128,7 @@ struct stage_loops {
     table<short> kept;  // bytes of the values that a loop keeps for later ones
     table<row_value> scalars, constants, row_stores;
     loop pass[ir::max_passes], side[2];
-    const product_kernel* product = nullptr;  // null: no core
+    const product_kernels* product = nullptr;  // null: no core
     // The engine, compiled with the threads of this backend or without.
     void (*run)(const stage_loops&, const ir::bound_stage&) = nullptr;
 };

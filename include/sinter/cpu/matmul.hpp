@@ -2,8 +2,10 @@
 // while a block of the product is still in the cache.
 #pragma once
 
+#include "sinter/cpu/blas.hpp"
 #include "sinter/cpu/map.hpp"
 #include "sinter/cpu/panels.hpp"
+#include "sinter/cpu/product.hpp"
 #include "sinter/cpu/team.hpp"
 
 namespace sinter::cpu {
@@ -22,13 +24,14 @@ struct product_plan {
         : m(b.extent[b.rows_axis()]),
           n(b.extent[b.columns_axis()]),
           k(b.row_length),
-          kernel(*code.product),
-          depth(std::min<int64>(k, 256)) {
-        // The slab stays in the outer caches while all rows pass by.
+          kernel(code.product->by_width[widest_product()]),
+          depth(std::min<int64>(k, 4096 / kernel.bytes)) {
+        // A block of the left operand, at most 120 rows by 4 KiB, and the block of results stay in
+        // the second cache while the panels of a slab pass by; the slab in the third.
         const int64 fit = (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
         slab = std::min(
             round(n, kernel.columns),
-            std::max<int64>(std::min<int64>(fit, 2048) / kernel.columns, 1) * kernel.columns);
+            std::max<int64>(std::min<int64>(fit, 512) / kernel.columns, 1) * kernel.columns);
         row_blocks = cut(m, 120, threads);
         rows = round((m + row_blocks - 1) / row_blocks, kernel.rows);
         row_blocks = (m + rows - 1) / rows;
@@ -36,9 +39,11 @@ struct product_plan {
         columns = round((slab + column_blocks - 1) / column_blocks, kernel.columns);
         column_blocks = (slab + columns - 1) / columns;
     }
-    int64 work() const { return 2 * m * n * k; }
+    /// Bytes from one row of results to the next: not a power of two, by which the rows of a tile
+    /// would meet in a few sets of the first cache.
+    int64 pitch() const { return (columns + kernel.columns) * kernel.bytes; }
     int64 slab_bytes() const { return slab * k * kernel.bytes; }
-    int64 bytes() const { return rows * (depth + columns) * kernel.bytes; }
+    int64 bytes() const { return rows * (depth * kernel.bytes + pitch()); }
 
 private:
     static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
@@ -58,9 +63,10 @@ public:
         : plan_(p),
           context_(code, b, m, group, panels::room),
           place_(context_),
-          left_(context_, code.side[0], place_, b.rows_axis(), p.kernel.rows),
-          right_(context_, code.side[1], place_, b.columns_axis(), p.kernel.columns),
-          result_(m.bytes(p.rows * p.columns * p.kernel.bytes)),
+          left_(context_, code.side[0], place_, b.rows_axis(), p.kernel.rows, p.kernel.bytes),
+          right_(
+              context_, code.side[1], place_, b.columns_axis(), p.kernel.columns, p.kernel.bytes),
+          result_(m.bytes(p.rows * p.pitch())),
           packed_(m.bytes(p.rows * p.depth * p.kernel.bytes)),
           rows_are_inner_(p.n < 64 && p.n < p.m),
           space_(epilogue_space()),
@@ -83,7 +89,7 @@ public:
         const int64 width = std::min(plan_.columns, columns - j);
         if (width <= 0) return;
         const product_kernel& kernel = plan_.kernel;
-        const int64 ld = plan_.columns * kernel.bytes;
+        const int64 ld = plan_.pitch();
         if (plan_.k == 0) std::memset(result_, 0, static_cast<std::size_t>(plan_.rows * ld));
         for (int64 k = 0; k < plan_.k; k += plan_.depth) {
             const int64 depth = std::min(plan_.depth, plan_.k - k);
@@ -132,7 +138,7 @@ private:
         operand& core = context_.load[context_.code.loads];
         core.bytes = plan_.kernel.bytes;
         const int rows_axis = context_.bound.rows_axis(), columns_axis = rows_axis + 1;
-        core.stride[rows_axis] = plan_.columns * plan_.kernel.bytes;
+        core.stride[rows_axis] = plan_.pitch();
         core.stride[columns_axis] = plan_.kernel.bytes;
         const loop_space rows = one_axis(rows_axis, plan_.m),
                          columns = one_axis(columns_axis, plan_.n);
@@ -190,6 +196,7 @@ inline bool right_moves(const stage_loops& code, const ir::bound_stage& b) {
 
 template <class Team>
 void run_product(const stage_loops& code, const ir::bound_stage& b) {
+    if (run_blas(code, b)) return;
     const int64 batch = b.batch(), work = b.rows * b.row_length / 2;
     const int all = Team::size(work);
     // Small products go to threads as they are, if there are enough to be shared evenly.

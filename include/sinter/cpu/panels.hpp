@@ -42,8 +42,9 @@ public:
 private:
     void locate(int64* at, int first, int end, int64 index) const {
         for (int d = end - 1; d >= first; --d) {
-            at[d] = index % c_.bound.extent[d];
-            index /= c_.bound.extent[d];
+            const int64 e = std::max<int64>(c_.bound.extent[d], 1);
+            at[d] = index % e;
+            index /= e;
         }
     }
     context& c_;
@@ -54,9 +55,9 @@ private:
 /// one summed index side by side.
 class panels {
 public:
-    panels(context& c, const loop& l, product_place& place, int rows_axis, int width)
+    panels(context& c, const loop& l, product_place& place, int rows_axis, int width, int bytes)
         : width_(width),
-          bytes_(c.code.product->bytes),
+          bytes_(bytes),
           summed_(c.bound.summed_axis()),
           inner_(c.bound.extent[summed_]),
           place_(place),

@@ -1,4 +1,7 @@
-// Matrix products of packed panels.
+// Matrix products of packed panels. Where the compiler was not told of wide vectors, the machine
+// may have them all the same: on x86 each kernel exists for 16, 32 and 64 bytes, and the widest
+// that runs is taken. Registers hold the results: six rows by two vectors where there are 16 of
+// them, 12 rows where there are 32.
 #pragma once
 
 #include <cstring>
@@ -7,74 +10,161 @@
 
 namespace sinter::cpu {
 
-/// The kernel for elements of type T: 6 rows by two vectors of columns stay in registers.
-template <class T, int Bytes = vector_bytes>
-struct product_of {
-    static constexpr int lanes = Bytes / static_cast<int>(sizeof(T));
-    static constexpr int rows = 6, columns = 2 * lanes;
+/// What the kernels of one element type and vector width share.
+template <class T, int Bytes, int Rows>
+struct product_tile {
+    static constexpr int rows = Rows, columns = 2 * Bytes / static_cast<int>(sizeof(T));
+    static constexpr int step_a = Rows * static_cast<int>(sizeof(T)), step_b = 2 * Bytes;
     typedef T vector __attribute__((vector_size(Bytes)));
+};
 
-    static SINTER_INLINE void add_row(
-        vector& c0, vector& c1, const std::byte* a, const vector& b0, const vector& b1) {
-        T x;
-        std::memcpy(&x, a, sizeof x);
-        c0 += x * b0;
-        c1 += x * b1;
-    }
-    static SINTER_INLINE void store_row(const vector& c0,
-                                        const vector& c1,
-                                        std::byte* to,
-                                        bool accumulate) {
-        vector r0 = c0, r1 = c1;
-        if (accumulate) {
-            vector old0, old1;
-            std::memcpy(&old0, to, Bytes);
-            std::memcpy(&old1, to + Bytes, Bytes);
-            r0 += old0;
-            r1 += old1;
-        }
-        std::memcpy(to, &r0, Bytes);
-        std::memcpy(to + Bytes, &r1, Bytes);
-    }
+/// The kernel for vectors as the compiler was told.
+template <class T, int Bytes = vector_bytes, int Rows = Bytes == 64 ? 12 : 6>
+struct product_of : product_tile<T, Bytes, Rows> {
+    using tile = product_tile<T, Bytes, Rows>;
+    using typename tile::vector;
     template <int... I>
-    static SINTER_INLINE void multiply(const std::byte* a,
-                                       const std::byte* b,
-                                       std::byte* c,
-                                       int64 ld,
-                                       int64 k,
-                                       bool accumulate,
-                                       ints<I...>) {
-        vector c0[rows]{}, c1[rows]{};
-        for (int64 i = 0; i < k; ++i) {
-            vector b0, b1;
+    static void multiply(const std::byte* a,
+                         const std::byte* b,
+                         std::byte* c,
+                         int64 ld,
+                         int64 k,
+                         bool accumulate,
+                         ints<I...>) {
+        vector c0[Rows]{}, c1[Rows]{}, b0, b1;
+        for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
+            T x;
             std::memcpy(&b0, b, Bytes);
             std::memcpy(&b1, b + Bytes, Bytes);
-            (add_row(c0[I], c1[I], a + I * sizeof(T), b0, b1), ...);
-            a += rows * sizeof(T);
-            b += 2 * Bytes;
+            ((std::memcpy(&x, a + I * sizeof(T), sizeof x), c0[I] += x * b0, c1[I] += x * b1), ...);
         }
-        (store_row(c0[I], c1[I], c + I * ld, accumulate), ...);
+        if (accumulate)
+            ((std::memcpy(&b0, c + I * ld, Bytes),
+              std::memcpy(&b1, c + I * ld + Bytes, Bytes),
+              c0[I] += b0,
+              c1[I] += b1),
+             ...);
+        ((std::memcpy(c + I * ld, &c0[I], Bytes), std::memcpy(c + I * ld + Bytes, &c1[I], Bytes)),
+         ...);
     }
     static void run(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
-        multiply(a, b, c, ld, k, accumulate, make_ints<rows>{});
+        multiply(a, b, c, ld, k, accumulate, make_ints<Rows>{});
+    }
+};
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+// The same code for machines with wider vectors. It is written out: a compiler takes vector
+// operations apart before it moves a function without the attribute into one that has it.
+template <class T>
+struct product_avx2 : product_tile<T, 32, 6> {
+    using tile = product_tile<T, 32, 6>;
+    using typename tile::vector;
+    template <int... I>
+    __attribute__((target("avx2,fma"))) static void multiply(const std::byte* a,
+                                                             const std::byte* b,
+                                                             std::byte* c,
+                                                             int64 ld,
+                                                             int64 k,
+                                                             bool accumulate,
+                                                             ints<I...>) {
+        vector c0[tile::rows]{}, c1[tile::rows]{}, b0, b1;
+        for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
+            T x;
+            std::memcpy(&b0, b, 32);
+            std::memcpy(&b1, b + 32, 32);
+            ((std::memcpy(&x, a + I * sizeof(T), sizeof x), c0[I] += x * b0, c1[I] += x * b1), ...);
+        }
+        if (accumulate)
+            ((std::memcpy(&b0, c + I * ld, 32),
+              std::memcpy(&b1, c + I * ld + 32, 32),
+              c0[I] += b0,
+              c1[I] += b1),
+             ...);
+        ((std::memcpy(c + I * ld, &c0[I], 32), std::memcpy(c + I * ld + 32, &c1[I], 32)), ...);
+    }
+    static void run(
+        const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
+        multiply(a, b, c, ld, k, accumulate, make_ints<tile::rows>{});
     }
 };
 template <class T>
-inline constexpr product_kernel product_kernel_of = {
-    product_of<T>::rows, product_of<T>::columns, static_cast<int>(sizeof(T)), product_of<T>::run};
+struct product_avx512 : product_tile<T, 64, 12> {
+    using tile = product_tile<T, 64, 12>;
+    using typename tile::vector;
+    template <int... I>
+    __attribute__((target("avx512f,avx512dq"))) static void multiply(const std::byte* a,
+                                                                     const std::byte* b,
+                                                                     std::byte* c,
+                                                                     int64 ld,
+                                                                     int64 k,
+                                                                     bool accumulate,
+                                                                     ints<I...>) {
+        vector c0[tile::rows]{}, c1[tile::rows]{}, b0, b1;
+        for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
+            T x;
+            std::memcpy(&b0, b, 64);
+            std::memcpy(&b1, b + 64, 64);
+            ((std::memcpy(&x, a + I * sizeof(T), sizeof x), c0[I] += x * b0, c1[I] += x * b1), ...);
+        }
+        if (accumulate)
+            ((std::memcpy(&b0, c + I * ld, 64),
+              std::memcpy(&b1, c + I * ld + 64, 64),
+              c0[I] += b0,
+              c1[I] += b1),
+             ...);
+        ((std::memcpy(c + I * ld, &c0[I], 64), std::memcpy(c + I * ld + 64, &c1[I], 64)), ...);
+    }
+    static void run(
+        const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
+        multiply(a, b, c, ld, k, accumulate, make_ints<tile::rows>{});
+    }
+};
+/// Which of the three kernels of a type this machine runs best.
+inline int widest_product() {
+    static const int widest =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") ? 2
+        : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")       ? 1
+                                                                                : 0;
+    return widest;
+}
+#else
+inline int widest_product() { return 0; }
+#endif
 
-/// The kernel for a core whose memory holds type D. Integers wrap: they are multiplied as unsigned.
+template <class K>
+constexpr product_kernel product_kernel_from() {
+    return {K::rows, K::columns, K::step_a / K::rows, K::run};
+}
+template <class T, int Told>
+constexpr product_kernels product_kernels_from() {
+    product_kernels r{};
+    r.type = same_v<T, float>    ? dtype::f32
+             : same_v<T, double> ? dtype::f64
+             : sizeof(T) == 4    ? dtype::i32
+                                 : dtype::i64;
+    for (product_kernel& k : r.by_width) k = product_kernel_from<product_of<T, Told>>();
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+    if constexpr (Told < 32) r.by_width[1] = product_kernel_from<product_avx2<T>>();
+    if constexpr (Told < 64) r.by_width[2] = product_kernel_from<product_avx512<T>>();
+#endif
+    return r;
+}
+template <class T, int Bytes = vector_bytes>
+inline constexpr product_kernels product_kernels_of = product_kernels_from<T, Bytes>();
+
+/// The kernels for a core whose memory holds type D. Integers wrap: they are multiplied as
+/// unsigned.
 template <dtype D>
-constexpr const product_kernel* product_kernel_for() {
+constexpr const product_kernels* product_kernels_for() {
     if constexpr (D == dtype::f64) {
-        return &product_kernel_of<double>;
+        return &product_kernels_of<double>;
     } else if constexpr (D == dtype::f32) {
-        return &product_kernel_of<float>;
+        return &product_kernels_of<float>;
     } else if constexpr (D == dtype::i32) {
-        return &product_kernel_of<uint32>;
+        return &product_kernels_of<uint32>;
     } else {
-        return &product_kernel_of<uint64>;
+        return &product_kernels_of<uint64>;
     }
 }
 

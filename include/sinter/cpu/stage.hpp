@@ -235,7 +235,7 @@ struct stage_table {
         if constexpr (core >= 0) {
             s.side[0] = make_loop<ir::side_a>();
             s.side[1] = make_loop<ir::side_b>();
-            s.product = product_kernel_for<core_memory(code_of<C>.at[core].type)>();
+            s.product = product_kernels_for<core_memory(code_of<C>.at[core].type)>();
         }
         return s;
     }

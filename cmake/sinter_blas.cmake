@@ -1,0 +1,25 @@
+# sinter::blas: a library whose C interface of BLAS takes plain products on the host, in programs that
+# include <sinter/blas.hpp> in one file. Sinter's own kernels need none. Read by the build and by the
+# installed configuration.
+set(SINTER_BLAS AUTO CACHE STRING "Offer sinter::blas: AUTO (where a BLAS is found), ON (required) or OFF")
+set_property(CACHE SINTER_BLAS PROPERTY STRINGS AUTO ON OFF)
+if(NOT SINTER_BLAS MATCHES "^(AUTO|ON|OFF)$")
+    message(FATAL_ERROR "SINTER_BLAS is '${SINTER_BLAS}'; it must be AUTO, ON or OFF.")
+endif()
+
+if(NOT SINTER_BLAS STREQUAL "OFF" AND NOT TARGET sinter::blas)
+    foreach(vendor IN ITEMS openblas mkl_rt blis)
+        if(NOT SINTER_BLAS_LIBRARY)
+            find_library(SINTER_BLAS_LIBRARY NAMES ${vendor})
+            set(SINTER_BLAS_VENDOR ${vendor} CACHE INTERNAL "")
+        endif()
+    endforeach()
+    mark_as_advanced(SINTER_BLAS_LIBRARY)
+    if(SINTER_BLAS_LIBRARY)
+        add_library(sinter::blas INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(sinter::blas INTERFACE "${SINTER_BLAS_LIBRARY}")
+        message(STATUS "Sinter's products may use ${SINTER_BLAS_VENDOR} (sinter::blas): ${SINTER_BLAS_LIBRARY}")
+    elseif(SINTER_BLAS STREQUAL "ON")
+        message(FATAL_ERROR "SINTER_BLAS is ON, but neither OpenBLAS, MKL nor BLIS was found.")
+    endif()
+endif()
