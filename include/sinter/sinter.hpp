@@ -2,9 +2,11 @@
 #pragma once
 
 #include "sinter/expr/compose.hpp"
+#include "sinter/tensor/arange.hpp"
 #include "sinter/tensor/compare.hpp"
 #include "sinter/tensor/conv.hpp"
 #include "sinter/tensor/create.hpp"
+#include "sinter/tensor/cross_entropy.hpp"
 #include "sinter/tensor/evaluate.hpp"
 #include "sinter/tensor/explain.hpp"
 #include "sinter/tensor/join.hpp"

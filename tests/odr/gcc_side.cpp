@@ -40,7 +40,7 @@ std::string refusal(const vector& on_cuda) {
 
 void on_the_host() {
     const sinter::device host = sinter::device::host();
-    const vector x = sinter::arange<float>(4).to(host);
+    const vector x = sinter::arange<float>(4, host);
     check(holds(polynomial_by_gcc(x), 1, 2, 5, 10), "g++ evaluates on the host");
     check(holds(polynomial_by_nvcc(x), 1, 2, 5, 10), "nvcc evaluates on the host");
     check(holds(polynomial_by_gcc(polynomial_by_nvcc(x)), 2, 5, 26, 101),
@@ -65,7 +65,8 @@ void on_a_fake_device() {
     };
     const sinter::runtime::cuda_api* old = sinter::runtime::set_cuda_api(&counting);
     {
-        const vector x = sinter::arange<float>(4).to(sinter::device::cuda());
+        const vector x =
+            vector(sinter::arange<float>(4, sinter::device::host())).to(sinter::device::cuda());
         polynomial_by_nvcc(x);
         check(fake_launches == 1, "nvcc launches one kernel on the device");
         check(!refusal(x).empty() && fake_launches == 1, "g++ refuses to launch on the device");
@@ -74,7 +75,8 @@ void on_a_fake_device() {
 }
 
 void on_a_real_device() {
-    const vector x = sinter::arange<float>(4).to(sinter::device::cuda());
+    const vector x =
+        vector(sinter::arange<float>(4, sinter::device::host())).to(sinter::device::cuda());
     const vector y = polynomial_by_nvcc(x).to(sinter::device::host());
     check(holds(y, 1, 2, 5, 10), "nvcc evaluates on the device");
     check(!refusal(x).empty(), "g++ refuses to evaluate on the device");

@@ -232,6 +232,12 @@ values<exact_t<T>> get(const sn::tensor<T, R>& t) {
     return v;
 }
 
+/// The same of an expression.
+template <class S>
+auto get(const sn::expr<S>& e) {
+    return get(sn::eval(e));
+}
+
 // ---- reference arithmetic
 
 inline extents broadcast(const extents& a, const extents& b) {

@@ -117,12 +117,12 @@ TEST_CASE("braces are values, extents come through functions") {
             CHECK(difference(get(sn::ones<bfloat16>(3)), reals({3}, {1, 1, 1})) == "");
             CHECK(difference(get(sn::full(shape{2}, 2.5F)), reals({2}, {2.5, 2.5})) == "");
             CHECK(difference(get(sn::eye<int64>(2)), integers({2, 2}, {1, 0, 0, 1})) == "");
-            CHECK(sn::eye<float>(0).size() == 0);
+            CHECK(eval(sn::eye<float>(0)).size() == 0);
             CHECK(difference(get(sn::arange(4)), integers({4}, {0, 1, 2, 3})) == "");
             CHECK(difference(get(sn::arange<float>(1, 2, 0.25)),
                              reals({4}, {1, 1.25, 1.5, 1.75})) == "");
             CHECK(difference(get(sn::arange<int64>(5, 0, -2)), integers({3}, {5, 3, 1})) == "");
-            CHECK(sn::arange(-3).size() == 0);
+            CHECK(eval(sn::arange(-3)).size() == 0);
             CHECK(contains(error_of<sn::shape_error>([] { sn::arange<float>(0, 1, 0); }),
                            "step must not be 0"));
             const std::vector<float> six{1, 2, 3, 4, 5, 6};

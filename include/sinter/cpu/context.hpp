@@ -38,6 +38,7 @@ struct context {
     context(const stage_loops& c, const ir::bound_stage& b, arena& m, int64 rows, int64 room)
         : code(c), bound(b), memory(m), capacity(room) {
         load = bind(b.load, c.load_bytes, c.loads, c.loads + 1);
+        for (int k = 0; k < c.loads; ++k) load[k].counted = (c.counted >> k & 1) != 0;
         store = bind(b.store, c.store_bytes, c.stores, c.stores);
         row.stride = whole_groups(rows) * 8;
         row.first = memory.bytes(c.registers * row.stride);
@@ -58,6 +59,7 @@ private:
             operand& o = *new (to + k) operand;
             o.data = k < n ? static_cast<std::byte*>(from[k].data) : nullptr;
             o.bytes = k < n ? bytes[k] : 0;
+            o.counted = false;
             o.offset = 0;
             o.buffer = nullptr;
             o.staged = nullptr;

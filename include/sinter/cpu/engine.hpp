@@ -16,7 +16,7 @@ inline bool run_plain(const stage_loops& code, const ir::bound_stage& b) {
     constexpr int most = 8, registers = 16;
     const int rank = b.outer_rank + b.row_rank;
     if (rank > 1 || code.loads > most || code.stores > most || code.registers > registers ||
-        code.row_stores.count > 0)
+        code.row_stores.count > 0 || code.counted != 0)
         return false;
     const int64 n = rank == 0 ? 1 : b.extent[0];
     const void* in[most];

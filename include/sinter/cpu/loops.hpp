@@ -123,6 +123,7 @@ struct stage_loops {
     int loads = 0, stores = 0, passes = 0, registers = 0;
     int flops = 0;         // for each element
     bool ordered = false;  // some reduction asks where in the row an element is
+    unsigned counted = 0;  // bit k: load k is of coordinates, which lie nowhere
     const short* load_bytes = nullptr;
     const short* store_bytes = nullptr;
     table<short> kept;  // bytes of the values that a loop keeps for later ones

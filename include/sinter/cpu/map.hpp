@@ -27,6 +27,7 @@ struct map_plan {
         nothing.push(no_axis, 1);
         rest = nothing;
         const int last = s.axis[s.rank - 1];
+        direct = code.counted == 0;
         int votes[max_rank]{}, second = -1;
         for_each_bound(code, b, [&](const ir::bound_operand& x) {
             if (stride_of(x, last) == 1) return;
@@ -86,7 +87,12 @@ public:
           runner_(context_, code.pass[0], p.block, rows_are::one) {
         const loop& l = code.pass[0];
         for (const row_value& v : l.row_loads)
-            load_lanes(v.type, context_.lanes(v.reg), context_.load[v.number].data, 0, group);
+            load_lanes(context_.load[v.number],
+                       v.type,
+                       context_.lanes(v.reg),
+                       context_.load[v.number].data,
+                       0,
+                       group);
         if (l.row != nullptr) l.row(context_.row, b.functors, group);
     }
     /// Blocks [begin, end).

@@ -70,6 +70,7 @@ private:
 
         loops_view(const stage_loops& code, const ir::bound_stage& b) {
             const int outer_rank = b.outer_rank, rank = outer_rank + b.row_rank;
+            direct = code.counted == 0;
             for (int k = 0; k < code.passes; ++k)
                 for (const output& x : code.pass[k].outputs) {
                     pure = pure && x.to == goes_to::fold;
@@ -79,7 +80,8 @@ private:
             for (int d = 0; d < rank; ++d) order[d] = d;
             const ir::bound_operand* lead = nullptr;
             for (int k = 0; k < code.loads && lead == nullptr; ++k)
-                if (moves(b, b.load[k], outer_rank, rank)) lead = b.load + k;
+                if (!(code.counted >> k & 1) && moves(b, b.load[k], outer_rank, rank))
+                    lead = b.load + k;
             if (lead != nullptr) {
                 if (pure) sort_axes(order, order + outer_rank, *lead);
                 if (!code.ordered) sort_axes(order + outer_rank, order + rank, *lead);

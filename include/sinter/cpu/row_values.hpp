@@ -23,6 +23,12 @@ inline void load_lanes(dtype type, std::byte* lanes, const std::byte* from, int6
         default: return copy_elements(size_of(type), lanes, size_of(type), from, step, n);
     }
 }
+/// n values of operand `o` to registers.
+inline void load_lanes(
+    const operand& o, dtype type, std::byte* lanes, const std::byte* from, int64 step, int64 n) {
+    if (o.counted) return count_elements(o.bytes, lanes, from, step, n);
+    load_lanes(type, lanes, from, step, n);
+}
 /// True when memory holds values of type `d` in another form than registers.
 constexpr bool is_narrowed(dtype d) { return compute_dtype(d) != d; }
 /// n registers as memory holds values of type `type`, for which registers are wider.

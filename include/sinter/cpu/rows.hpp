@@ -81,8 +81,12 @@ public:
             outer.for_each_run(
                 o, s, plan_.outer_tiling(), outer_, [&](int64 from, int64 begin, int64 n) {
                     const int size = size_of(compute_dtype(v.type));
-                    load_lanes(
-                        v.type, context_.lanes(v.reg) + begin * size, first + from, outer.step, n);
+                    load_lanes(o,
+                               v.type,
+                               context_.lanes(v.reg) + begin * size,
+                               first + from,
+                               outer.step,
+                               n);
                 });
         }
         if (l.row != nullptr)

@@ -129,7 +129,7 @@ private:
         }
         /// True when the elements of every line lie side by side in memory.
         bool direct(const block_space& s) const {
-            return across.step == bytes && across.steady(s.width);
+            return across.step == bytes && across.steady(s.width) && !of->counted;
         }
         std::byte* first(const block_space& s, const tile& a, const tile& d) const {
             return of->data + (of->offset + across.offset(*of, s.across, s.width, a) +
@@ -184,6 +184,15 @@ private:
         if (o.staged == at && o.staged_width == width_ && o.staged_lines >= lines_) return;
         s.across.for_each_run(
             o, space_.across, space_.width, across, [&](int64 from, int64 begin, int64 n) {
+                if (o.counted) {
+                    for (int64 l = 0; l < lines_; ++l)
+                        count_elements(s.bytes,
+                                       o.buffer + begin * s.bytes + l * s.line,
+                                       at + from + l * s.down.step,
+                                       s.across.step,
+                                       n);
+                    return;
+                }
                 copy_block(s.bytes,
                            {o.buffer + begin * s.bytes, s.bytes, s.line},
                            {at + from, s.across.step, s.down.step},

@@ -217,6 +217,8 @@ struct stage_table {
         s.stores = C::stores;
         s.passes = passes;
         s.registers = code_of<C>.reg(C::size);
+        for (int k = 0; k < load_list.count; ++k)
+            if (code_of<C>.at[load_list.at[k]].is_coordinate()) s.counted |= 1U << k;
         s.load_bytes = load_bytes.data();
         s.store_bytes = store_bytes.data();
         s.kept = {kept.data(), flow_of<C>.kept.count};

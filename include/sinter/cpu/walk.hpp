@@ -118,12 +118,28 @@ struct tiling {
     }
 };
 
+/// Writes the numbers that n coordinates stand for, whose addresses begin with `from` and are
+/// `step` bytes apart.
+template <class T>
+void count_as(std::byte* to, const std::byte* from, int64 step, int64 n) {
+    T x = ir::coordinate_at<T>(reinterpret_cast<uint64>(from), 0);
+    const T by = static_cast<T>(step / static_cast<int64>(sizeof(T)));
+    for (int64 i = 0; i < n; ++i) {
+        const T y = static_cast<T>(x + static_cast<T>(i) * by);
+        std::memcpy(to + i * static_cast<int64>(sizeof y), &y, sizeof y);
+    }
+}
+inline void count_elements(int bytes, std::byte* to, const std::byte* from, int64 step, int64 n) {
+    bytes == 4 ? count_as<int32>(to, from, step, n) : count_as<int64>(to, from, step, n);
+}
+
 /// An array in the space of a stage, strides and position in bytes, and what is staged of it.
 struct operand {
     std::byte* data;
     int64 stride[max_rank + 1];
     int64 offset;
     int bytes;
+    bool counted;  // coordinates: they lie nowhere
     std::byte* buffer;
     // The block in the buffer: where it begins in memory, and its size.
     const std::byte* staged;

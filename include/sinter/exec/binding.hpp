@@ -71,6 +71,7 @@ struct binding {
     bound_functor* functor;
     ir::slice_args* slice;
     ir::shape_args* shape;
+    bool* shape_set;
     const shared_part** share;
     ir::array_ref* value;                   // by node: extents of all, data of arrays
     scratch_list<made_array> made;          // arrays that stand for shared parts
@@ -87,6 +88,7 @@ struct binding {
           functor(room.take<bound_functor>(t.functors, {})),
           slice(room.take<ir::slice_args>(t.slices)),
           shape(room.take<ir::shape_args>(t.shapes)),
+          shape_set(room.take<bool>(t.shapes, false)),
           share(room.take<const shared_part*>(t.shares, nullptr)),
           value(room.take<ir::array_ref>(t.graph.size)) {}
 
@@ -123,8 +125,7 @@ namespace detail {
     throw device_error("An expression mixes arrays on " + a.name() + " and " + b.name() +
                        ": move them to one device with to(device).");
 }
-inline void take_device(binding& b, const runtime::storage& memory) {
-    const device d = memory.where();
+inline void take_device(binding& b, device d) {
     if (!b.placed) {
         b.where = d;
         b.placed = true;
@@ -134,10 +135,22 @@ inline void take_device(binding& b, const runtime::storage& memory) {
 }
 
 inline bool take_array(binding& b, int slot, const ir::array_ref& a, runtime::storage& memory) {
-    take_device(b, memory);
+    take_device(b, memory.where());
     if (b.leaf_memory[slot]) return same_view(b.leaf[slot], a);
     b.leaf[slot] = a;
     b.leaf_memory[slot] = &memory;
+    return true;
+}
+
+inline bool take_origin(binding& b, const operand& o, int slot) {
+    if (const int64 where = o.word[o.rank]; where >= 0)
+        take_device(b, runtime::device_of_word(where));
+    ir::shape_args s;
+    for (int j = 0; j < o.rank; ++j) s.extent[j] = o.word[o.rank - 1 - j];
+    for (int j = 0; b.shape_set[slot] && j < max_rank; ++j)
+        if (b.shape[slot].extent[j] != s.extent[j]) return false;
+    b.shape[slot] = s;
+    b.shape_set[slot] = true;
     return true;
 }
 
@@ -173,6 +186,7 @@ inline bool take(binding& b, const operand& o, int slot) {
             b.shape[slot] = {};
             for (int j = 0; j < o.rank; ++j) b.shape[slot].extent[j] = o.word[o.rank - 1 - j];
             return true;
+        case ir::visit::origin: return take_origin(b, o, slot);
         default: return false;
     }
 }
@@ -217,6 +231,7 @@ inline bool bind(binding& b, const operand_list* const* lists, int count) {
         for (int i = 0; i < t.functors; ++i) bytes[i] = b.functor[i].bytes;
         b.packed_functors = t.pack_functors(bytes, b.room);
     }
+    if (!b.placed) b.where = default_device();
     ir::infer(t.graph, b.leaf, b.slice, b.shape, b.value);
     return true;
 }

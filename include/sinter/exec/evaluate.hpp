@@ -8,18 +8,30 @@
 
 namespace sinter::exec {
 
+/// What no operand places is made where the first target that stays lies, else on the default
+/// device.
+inline void place_by_targets(binding& b, int count, const target* targets) {
+    for (int i = 0; targets && i < count && !b.placed; ++i)
+        if (targets[i].write_through && targets[i].present) {
+            b.where = (*targets[i].memory)->where();
+            b.placed = true;
+        }
+}
+
 /// Calls `use(binding)` with the first program that fits the operands, bound to them.
 template <class Direct, class Use>
 void first_program(const program_list& programs,
                    const operand_list* const* lists,
                    int count,
                    Direct&& direct,
-                   Use&& use) {
+                   Use&& use,
+                   const target* targets = nullptr) {
     for (int i = 0; i < programs.count; ++i) {
         const program_table& t = programs.at[i]();
         if (direct(t)) return;
         binding b(t);
         if (!bind(b, lists, count)) continue;
+        place_by_targets(b, count, targets);
         b.guessed = i + 1 < programs.count;
         b.refused = i > 0;
         b.choice = choose(t, b.value, b.where, b.room);
@@ -39,7 +51,8 @@ inline void evaluate(const program_list& programs,
         lists,
         count,
         [&](const program_table& t) { return run_direct(t, *lists[0], targets[0]); },
-        [&](binding& b) { evaluation(b, lists, count, targets).run(); });
+        [&](binding& b) { evaluation(b, lists, count, targets).run(); },
+        targets);
 }
 template <class B, class... S>
 void evaluate(const operand_list* const* lists, target* targets) {

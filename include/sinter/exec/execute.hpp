@@ -156,7 +156,8 @@ private:
         return false;
     }
     void set_value(int node, const ir::array_ref& a) {
-        if (t_.graph.n[node].k != ir::kind::leaf) b_.at(node) = a;
+        const ir::kind k = t_.graph.n[node].k;
+        if (k != ir::kind::leaf && k != ir::kind::coordinate) b_.at(node) = a;
     }
     // Memory for an intermediate that a later stage reads.
     void keep(int i) {

@@ -34,6 +34,10 @@ device device_of(const E& e) {
     operand_list room;
     device found = default_device();
     detail::list_of(e, room)->each([&](const operand& o) {
+        if (o.what == ir::visit::origin && o.word[o.rank] >= 0) {
+            found = runtime::device_of_word(o.word[o.rank]);
+            return false;
+        }
         if (o.what != ir::visit::leaf) return true;
         found = exec::storage_of(o).where();
         return false;

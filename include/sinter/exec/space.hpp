@@ -36,7 +36,8 @@ public:
             operand_[j].data = a.data;
             array_[j] = nullptr;
             if (f_.needed[s_.loads[j]]) {
-                out.bytes_in += seen(a, j) ? 0 : bytes_of(a);
+                const bool made = s_.code[s_.loads[j]].is_coordinate();
+                out.bytes_in += made || seen(a, j) ? 0 : bytes_of(a);
                 array_[j] = &a;
             } else if (ir::elements_of(a) == 0) {
                 // Only muted results need it: any one element will do.

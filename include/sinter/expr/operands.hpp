@@ -20,6 +20,7 @@ using owner_handle = std::shared_ptr<void>;
 ///   scalar   its bits
 ///   functor  its size in bytes, the function that applies it, its bytes
 ///   shape    extents, outermost first
+///   origin   extents, outermost first, then the device (runtime::device_word) or -1
 ///   slice    start, step and count of each axis, outermost first
 ///   share    none
 struct operand {

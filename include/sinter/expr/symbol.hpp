@@ -96,6 +96,37 @@ struct cast : made_of<A> {
 template <dtype D, class A>
 using as = select_t<A::type == D, A, cast<D, A>>;
 
+/// The numbers of the elements of a run-time shape of rank R.
+template <dtype D, int R>
+struct coordinate : made_of<> {
+    static constexpr dtype type = D;
+    static constexpr int rank = R, nodes = 1;
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.coordinate(D, R);
+    }
+};
+/// The numbers of the elements of `A` along `Axes`.
+template <dtype D, unsigned char Axes, class A>
+struct coordinate_of : made_of<A> {
+    static constexpr dtype type = D;
+    static constexpr int rank = A::rank, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.coordinate(A::emit(g), Axes, D);
+    }
+};
+/// `A`, of rank 0, for each element of a run-time shape of rank R.
+template <int R, class A>
+struct filled : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = R, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.expand(A::emit(g), R, ir::visit::origin);
+    }
+};
+
 constexpr int largest(int a, int b = 0, int c = 0) {
     const int m = a > b ? a : b;
     return m > c ? m : c;

@@ -67,6 +67,12 @@ inline cell load_cell(const void* data, int64 at, dtype type) {
         return to_cell(static_cast<compute_t<t>>(x));
     });
 }
+/// The coordinate at `offset` of `a`.
+inline cell coordinate_cell(const array_ref& a, int64 offset) {
+    const auto first = reinterpret_cast<uint64>(a.data);
+    return to_cell(a.type == dtype::i32 ? int64{coordinate_at<int32>(first, offset)}
+                                        : coordinate_at<int64>(first, offset));
+}
 /// Writes `x`, a value of type `from`, as the array's type.
 inline void store_cell(void* data, int64 at, dtype type, cell x, dtype from) {
     const cell y = convert_cell(x, from, type);

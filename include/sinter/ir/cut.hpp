@@ -26,12 +26,12 @@ struct cutter {
         for (int i = 0; i < g.size; ++i) p.stage_of[i] = -1;
         for (int k = 0; k < g.roots; ++k) p.live[g.root[k]] = true;
         for (int i = g.size - 1; i >= 0; --i)
-            if (p.live[i] && g.n[i].k != kind::extent)
+            if (p.live[i] && !g.n[i].measures())
                 for (const short c : g.n[i].in)
                     if (c >= 0) p.live[c] = true;
         for (int i = 0; i < g.size; ++i) {
             const kind k = g.n[i].k;
-            if (k == kind::leaf || k == kind::index_map) arrays.add(i);
+            if (k == kind::leaf || k == kind::index_map || k == kind::coordinate) arrays.add(i);
             if (k == kind::scalar || k == kind::extent) scalars.add(i);
             if (!is_source(k)) computed.add(i);
         }

@@ -84,7 +84,7 @@ stage_cost cost_of(const Explanation& e,
         const int times = x.loops ? __builtin_popcount(x.loops) : 1;
         c.operations += x.h == how::compute || x.h == how::reduce || x.h == how::core;
         if (x.h == how::load) {
-            if (!is_repeated_load(s, names, i))
+            if (!x.is_coordinate() && !is_repeated_load(s, names, i))
                 c.read += detail::bytes_of_value(e.value[s.node_of[i]], n.type);
         } else if (x.h == how::compute) {
             c.flops += elements * info_of(x.op).flops * times;
@@ -135,7 +135,9 @@ std::string explain_text(const Explanation& e) {
              detail::flops_text(c.flops) + "\n";
         std::string reads;
         for (int i = 0; i < s.size; ++i) {
-            if (s.code[i].h != how::load || is_repeated_load(s, names, i)) continue;
+            if (s.code[i].h != how::load || s.code[i].is_coordinate() ||
+                is_repeated_load(s, names, i))
+                continue;
             const short n = s.node_of[i];
             reads += (reads.empty() ? "" : ", ") + names.loaded(n) + " " + names.shape_of(n) + " " +
                      name_of(e.g.n[n].type);
@@ -224,7 +226,7 @@ std::string explain_dot(const Explanation& e) {
             if (s.code[i].h == how::load) {
                 const short n = array_of(i), c = e.g.n[n].in[0];
                 box(n, names.loaded(n));
-                if (e.g.n[n].k == kind::index_map)
+                if (c >= 0 && e.g.n[n].k == kind::index_map)
                     edges += "  " + box(c, e.p.stored[c] ? names.stored(c) : names.loaded(c)) +
                              " -> a" + std::to_string(n) + " [style=dashed];\n";
                 continue;

@@ -73,6 +73,7 @@ public:
     std::string loaded(int i) const {
         const node& x = e_.g.n[i];
         if (x.k == kind::leaf) return seen("x" + std::to_string(array_number(x.slot)), x.view);
+        if (x.k == kind::coordinate) return seen(counted(x), x.view);
         if (x.k != kind::index_map) return stored(i);
         const int c = x.in[0];
         std::string s = e_.g.n[c].k == kind::leaf ? loaded(c) : stored(c);
@@ -103,6 +104,13 @@ public:
     }
 
 private:
+    // "index" of a run-time shape, "index<-1>" along axes of another value.
+    static std::string counted(const node& x) {
+        std::string axes;
+        for (int j = max_rank - 1; x.in[0] >= 0 && j >= 0; --j)
+            if (x.axes >> j & 1) axes += (axes.empty() ? "" : ", ") + std::to_string(-1 - j);
+        return axes.empty() ? "index" : "index<" + axes + ">";
+    }
     bool are_same(int i, int j) const {
         const node &x = e_.g.n[i], &y = e_.g.n[j];
         if (x.k != kind::leaf || y.k != kind::leaf || x.view != y.view) return false;

@@ -15,14 +15,24 @@ inline constexpr int max_nodes = 640, small_graph = 128, max_views = 64, max_roo
 /// the program assumes to be the same (checked when arrays are bound).
 template <int Cap>
 struct slot_map {
-    short leaf[Cap]{}, scalar[Cap]{}, functor[Cap]{};
+    short leaf[Cap]{}, scalar[Cap]{}, functor[Cap]{}, shape[Cap]{};
     constexpr slot_map() {
-        for (short i = 0; i < Cap; ++i) leaf[i] = scalar[i] = functor[i] = i;
+        for (short i = 0; i < Cap; ++i) leaf[i] = scalar[i] = functor[i] = shape[i] = i;
     }
 };
 
 /// What an expression's emission meets, in order: how the run-time operands are matched to slots.
-enum class visit : unsigned char { leaf, scalar, functor, shape, slice, share, share_again };
+/// An origin is a shape with the device of what is made there, if that was said.
+enum class visit : unsigned char {
+    leaf,
+    scalar,
+    functor,
+    shape,
+    slice,
+    share,
+    share_again,
+    origin
+};
 
 /// True for addresses of one object. With -fsanitize=undefined g++ does not take "they differ" for
 /// a constant.
@@ -147,6 +157,31 @@ struct graph {
         return add(x);
     }
 
+    /// The number of each element of the next run-time shape, in row-major order.
+    constexpr short coordinate(dtype t, int rank) {
+        node x;
+        x.k = kind::coordinate;
+        x.type = t;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = slots.shape[shapes++];
+        note(visit::origin, x.slot);
+        return add(x);
+    }
+    /// The number of each element of `of` in row-major order along `axes`; the others have extent
+    /// 1. Does not depend on the values of `of`: its derivative is nothing.
+    constexpr short coordinate(short of, unsigned char axes, dtype t) {
+        if ((n[of].ones & axes) == axes) return constant(t, 0);
+        node x;
+        x.k = kind::coordinate;
+        x.type = t;
+        x.rank = n[of].rank;
+        x.ones = static_cast<unsigned char>((n[of].ones | ~axes) & 0xff);
+        x.axes = axes;
+        x.in[0] = of;
+        return add(x);
+    }
+
     // ---- operations
     // ----------------------------------------------------------------------------------------
     constexpr short pointwise(int op, dtype result, short a, short b = -1, short c = -1) {
@@ -176,7 +211,7 @@ struct graph {
         return add(x);
     }
     /// `a` broadcast to the next run-time shape.
-    constexpr short expand(short a, int rank) {
+    constexpr short expand(short a, int rank, visit what = visit::shape) {
         node x;
         x.k = kind::pointwise;
         x.op = op_expand;
@@ -185,7 +220,7 @@ struct graph {
         x.rank = static_cast<signed char>(rank);
         x.ones = unit_axes(rank);
         x.slot = static_cast<short>(shapes);
-        note(visit::shape, shapes++);
+        note(what, shapes++);
         return add(x);
     }
     /// Reduces `axes` of `a`, which stay with extent 1; the operand already has the type that is
@@ -222,8 +257,9 @@ struct graph {
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {
-        // An array may lie in any order: a conversion to its own type copies it.
-        if (n[a].k == kind::leaf) a = pointwise(op_cast, n[a].type, a);
+        // An array may lie in any order, coordinates nowhere: a conversion to its own type copies.
+        if (n[a].k == kind::leaf || n[a].k == kind::coordinate)
+            a = pointwise(op_cast, n[a].type, a);
         node x;
         x.k = kind::index_map;
         x.type = n[a].type;
@@ -394,6 +430,7 @@ private:
     constexpr short see(short i, node x, sink& s) {
         switch (x.k) {
             case kind::leaf:
+            case kind::coordinate:
             case kind::index_map: return through(x, s);
             case kind::pointwise:
                 if (x.op == op_expand) {

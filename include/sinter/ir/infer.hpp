@@ -82,6 +82,7 @@ struct inference {
                     break;
                 case kind::reduction: reduce(x, v); break;
                 case kind::contraction: contract(x, v); break;
+                case kind::coordinate: v = seen_through(g, counted(x), x.view, slices); break;
                 case kind::index_map:
                     v = seen_through(g, base_of(g, i, shapes, value), x.view, slices);
                     break;
@@ -91,6 +92,19 @@ struct inference {
     }
 
 private:
+    // Coordinates as they are counted.
+    array_ref counted(const node& x) const {
+        array_ref a;
+        a.type = x.type;
+        a.data = reinterpret_cast<void*>(coordinate_origin);
+        for (int j = 0; j < max_rank; ++j)
+            if (x.in[0] < 0)
+                a.extent[j] = shapes[x.slot].extent[j];
+            else if (x.axes >> j & 1)
+                a.extent[j] = value[x.in[0]].extent[j];
+        make_row_major(a);
+        return a;
+    }
     void broadcast(const node& x, array_ref& v) const {
         for (const short c : x.in) {
             if (c < 0) continue;

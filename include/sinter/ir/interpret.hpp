@@ -26,7 +26,7 @@ inline std::vector<char> live_nodes(const graph_view& g) {
     std::vector<char> live(static_cast<std::size_t>(g.size));
     for (int k = 0; k < g.roots; ++k) live[static_cast<std::size_t>(g.root[k])] = 1;
     for (int i = g.size - 1; i >= 0; --i) {
-        if (!live[static_cast<std::size_t>(i)] || g.n[i].k == kind::extent) continue;
+        if (!live[static_cast<std::size_t>(i)] || g.n[i].measures()) continue;
         for (const short c : g.n[i].in)
             if (c >= 0) live[static_cast<std::size_t>(c)] = 1;
     }
@@ -63,12 +63,13 @@ private:
         const array_ref& a = seen(i);
         const int64 offset = offset_of(a, coordinates);
         if (g_.n[i].k == kind::leaf) return load_cell(a.data, offset, a.type);
+        if (g_.n[i].k == kind::coordinate) return coordinate_cell(a, offset);
         return static_cast<const cell*>(a.data)[offset];
     }
     void evaluate(short i) {
         const node& x = g_.n[i];
         array_ref& a = seen(i);
-        if (x.k == kind::leaf) return;
+        if (x.k == kind::leaf || x.k == kind::coordinate) return;
         if (x.k == kind::index_map) {
             map_index(i, x);
             return;

@@ -18,7 +18,19 @@ enum class how : unsigned char { load, scalar, constant, compute, reduce, core }
 /// The loops of a stage: passes 0..max_passes-1, then the two operands of its contraction.
 inline constexpr int max_passes = 6, side_a = 6, side_b = 7, loop_count = 8;
 
-/// One instruction. `op` is an operation id, or a reduction id for how::reduce.
+/// A load of coordinates reads no memory: its value follows from where the element lies. Like an
+/// array it has an address and strides, so that views, collapsed axes and vectors need no code of
+/// their own; the distance of an element's address from this origin, in elements, is its value.
+inline constexpr uint64 coordinate_origin = uint64{1} << 62;
+/// The number that the coordinate `offset` elements from address `first` stands for.
+template <class T>
+SINTER_HD constexpr T coordinate_at(uint64 first, int64 offset) {
+    constexpr int64 bytes = static_cast<int64>(sizeof(T));
+    return static_cast<T>(static_cast<int64>(first - coordinate_origin) / bytes + offset);
+}
+
+/// One instruction. `op` is an operation id, or a reduction id for how::reduce; 1 for a load of
+/// coordinates.
 struct instr {
     how h = how::load;
     unsigned char op = 0;
@@ -29,6 +41,7 @@ struct instr {
     short in[3] = {-1, -1, -1};
     uint64 value = 0;  // constant: the bits of a double or int64; user functor: its slot
 
+    SINTER_HD constexpr bool is_coordinate() const { return h == how::load && op == 1; }
     SINTER_HD constexpr bool has_value() const {
         return h == how::constant || (h == how::compute && op == op_user);
     }

@@ -164,6 +164,7 @@ private:
             y.h = how::scalar;
         } else {
             y.h = how::load;
+            y.op = x.k == kind::coordinate;
             if (x.k == kind::index_map && g.n[x.in[0]].k != kind::leaf && !p.stored[x.in[0]])
                 throw "Sinter: a stage reads a value in another shape that is not stored.";
         }

@@ -17,6 +17,8 @@ enum class kind : unsigned char {
                   // with extent 1
     index_map,    // in[0] stored, then seen under another shape (`slot`) and through `view`; with
                   // `padded` in the midst of zeros, at the bounds `axes`
+    coordinate,   // the number of each element in row-major order, seen through `view`: of the
+                  // run-time shape `slot`, or of in[0] along `axes`, whose values are not needed
 };
 
 /// One node. Reduced axes at or above `rank` are dropped from the result's shape: a reduction
@@ -28,7 +30,7 @@ struct node {
     dtype type = dtype::f32;
     signed char rank = 0;
     unsigned char ones = 0xff;  // bit j: the extent of axis j is 1, known when compiling
-    unsigned char axes = 0;     // reduction, contraction, extent: bit per axis
+    unsigned char axes = 0;     // reduction, contraction, extent, coordinate: bit per axis
     short in[3] = {-1, -1, -1};
     short slot =
         -1;  // leaf, scalar, user functor: which one; op_expand, index_map: which run-time shape
@@ -36,6 +38,8 @@ struct node {
     uint64 value = 0;  // constant: bits of a double (floating types) or of an int64
 
     constexpr bool operator==(const node&) const = default;
+    /// True when only the extents of in[0] matter.
+    constexpr bool measures() const { return k == kind::extent || k == kind::coordinate; }
 };
 
 /// The `op` of an index map, and of the conversion that it reads, when zeros lie around the

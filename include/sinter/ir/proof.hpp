@@ -26,6 +26,11 @@ struct row_lengths {
         for (short i = top; i >= 0; --i) {
             if (!need[i]) continue;
             const node& x = g.n[i];
+            // As long as what it counts.
+            if (x.k == kind::coordinate && x.in[0] >= 0 && x.view < 0) {
+                if ((x.ones & row) != row) need[x.in[0]] = true;
+                continue;
+            }
             const bool array = loaded(i), expands = x.k == kind::pointwise && x.op == op_expand;
             if ((array || expands) && (x.ones & row) != row) by.add(i);
             if (array) continue;

@@ -45,7 +45,8 @@ constexpr bool dear(const node& x) {
            (x.k == kind::pointwise && (x.op == op_user || info_of(x.op).flops >= dear_flops));
 }
 constexpr bool is_source_node(const node& x) {
-    return x.k == kind::leaf || x.k == kind::scalar || x.k == kind::constant;
+    return x.k == kind::leaf || x.k == kind::scalar || x.k == kind::constant ||
+           x.k == kind::coordinate;
 }
 
 // Joins the sources below two structurally equal nodes.
@@ -114,19 +115,21 @@ constexpr merge_plan<Cap> find_merges(const graph<Cap>& g, bool siblings = false
     if (siblings) merge::join_siblings(g, nodes);
     // Nodes of one class share their slots; a slot may be behind several nodes (views of one
     // array).
-    merge::classes<Cap> leaf, scalar, functor;
+    merge::classes<Cap> leaf, scalar, functor, shape;
     for (short i = 0; i < g.size; ++i) {
         const short j = nodes.find(i);
         const node &x = g.n[i], &y = g.n[j];
         if (x.slot == y.slot) continue;
         if (x.k == kind::leaf) r.any |= leaf.join(x.slot, y.slot);
         if (x.k == kind::scalar) r.any |= scalar.join(x.slot, y.slot);
+        if (x.k == kind::coordinate) r.any |= shape.join(x.slot, y.slot);
         if (x.k == kind::pointwise && x.op == op_user) r.any |= functor.join(x.slot, y.slot);
     }
     for (short s = 0; s < Cap; ++s) {
         r.slots.leaf[s] = leaf.find(s);
         r.slots.scalar[s] = scalar.find(s);
         r.slots.functor[s] = functor.find(s);
+        r.slots.shape[s] = shape.find(s);
     }
     return r;
 }

@@ -84,6 +84,7 @@ private:
         for (int j = 0; j < max_rank; ++j)
             if (a.extent[j] != 1 && a.extent[j] != f_.extent[j])
                 throw error("A stage reads an array that does not fit its index space.");
+        if (s_.code[i].is_coordinate()) return coordinate_cell(a, offset_of(a, at_));
         ++counts_.loads;
         return load_cell(a.data, offset_of(a, at_), a.type);
     }

@@ -13,6 +13,11 @@ template <class C>
 SINTER_HD constexpr int load_slot(int j) {
     return ir::loads_of<C>().find(j);
 }
+/// True when load slot K is of coordinates.
+template <class C>
+SINTER_HD constexpr bool slot_counts(int k) {
+    return C::at(ir::loads_of<C>().at[k]).is_coordinate();
+}
 /// The loads of loop W that have a value per element: those of row constants come once a row.
 template <class C, int W>
 SINTER_HD constexpr auto element_loads() {
@@ -114,18 +119,27 @@ SINTER_DEVICE void locate(offsets<C>& o, const args<C>& a, int first, int end, i
 /// compiler keeps the order; `constant` where no thread writes it while the kernel runs.
 enum class reading { own, constant };
 
+/// The number that element `offset` of load slot K, coordinates, stands for.
+template <class C, int K>
+SINTER_DEVICE auto count(const args<C>& a, int64 offset) {
+    return ir::coordinate_at<loaded_t<C, K>>(reinterpret_cast<uint64>(a.load[K].data), offset);
+}
 /// The value of load slot K at an offset, as registers hold it.
 template <class C, int K, reading R>
 SINTER_DEVICE auto read(const args<C>& a, int64 offset) {
     using T = loaded_t<C, K>;
-    const T* p = static_cast<const T*>(a.load[K].data) + offset;
-    simt::vec<T, 1> v;
-    if constexpr (R == reading::own) {
-        v = simt::load_own<1>(p);
+    if constexpr (slot_counts<C>(K)) {
+        return count<C, K>(a, offset);
     } else {
-        v = simt::load<1>(p);
+        const T* p = static_cast<const T*>(a.load[K].data) + offset;
+        simt::vec<T, 1> v;
+        if constexpr (R == reading::own) {
+            v = simt::load_own<1>(p);
+        } else {
+            v = simt::load<1>(p);
+        }
+        return static_cast<compute_t<dtype_v<T>>>(v[0]);
     }
-    return static_cast<compute_t<dtype_v<T>>>(v[0]);
 }
 /// Writes register value `x` to store J.
 template <class C, int J, class X>

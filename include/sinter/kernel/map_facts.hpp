@@ -11,7 +11,7 @@ namespace sinter::kernel::detail {
 struct map_facts {
     int width, items, loaded_bytes, loads, stores;
     const dtype *load_type, *store_type;
-    const bool* is_element;  // by load: not one value for all
+    const bool* is_element;  // by load: from memory, and not one value for all
 };
 template <class C>
 struct map_tables {
@@ -22,7 +22,7 @@ struct map_tables {
         for (int slot = 0; slot < loads; ++slot) {
             const int j = ir::loads_of<C>().at[slot];
             load_type[slot] = C::at(j).type;
-            is_element[slot] = element_loads<C, 0>().find(j) >= 0;
+            is_element[slot] = !slot_counts<C>(slot) && element_loads<C, 0>().find(j) >= 0;
         }
         for (int j = 0; j < stores; ++j) store_type[j] = C::at(C::stored(j)).type;
     }

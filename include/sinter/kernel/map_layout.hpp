@@ -15,6 +15,7 @@ SINTER_HD constexpr int map_width() {
     int widest = 1;
     const auto loads = element_loads<C, 0>();
     for (int i = 0; i < loads.count; ++i) {
+        if (C::at(loads.at[i]).is_coordinate()) continue;
         const int s = size_of(C::at(loads.at[i]).type);
         widest = s > widest ? s : widest;
     }
@@ -31,7 +32,8 @@ template <class C>
 SINTER_HD constexpr int map_loaded_bytes() {
     int bytes = 0;
     const auto loads = element_loads<C, 0>();
-    for (int i = 0; i < loads.count; ++i) bytes += size_of(C::at(loads.at[i]).type);
+    for (int i = 0; i < loads.count; ++i)
+        if (!C::at(loads.at[i]).is_coordinate()) bytes += size_of(C::at(loads.at[i]).type);
     return bytes * map_width<C>();
 }
 /// The most vectors of a thread on the flat path.
@@ -49,7 +51,8 @@ template <class C>
 SINTER_HD constexpr bool map_loads_size(int bytes) {
     const auto loads = element_loads<C, 0>();
     for (int i = 0; i < loads.count; ++i)
-        if (size_of(C::at(loads.at[i]).type) == bytes) return true;
+        if (size_of(C::at(loads.at[i]).type) == bytes && !C::at(loads.at[i]).is_coordinate())
+            return true;
     return false;
 }
 

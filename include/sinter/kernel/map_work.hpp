@@ -181,7 +181,12 @@ struct map_work {
             const auto& operand = s.k.a.load[slot];
             const map_access how = s.k.load_access[slot];
             auto& in = s.all[0].in.template at<I>();
-            if (how == map_access::tile) {
+            if constexpr (slot_counts<C>(slot)) {
+                const int64 step = s.distance(operand);
+                SINTER_UNROLLED
+                for (int e = 0; e < width; ++e)
+                    in[e] = count<C, slot>(s.k.a, s.o.load[slot] + e * step);
+            } else if (how == map_access::tile) {
                 in = simt::load_shared<width>(s.template tile_vector<T>(slot));
             } else {
                 in = read_vector<width>(
@@ -205,8 +210,15 @@ struct map_work {
         SINTER_DEVICE void operator()(number<I>) const {
             constexpr int slot = load_slot<C>(element_loads<C, 0>().at[I]);
             using T = loaded_t<C, slot>;
-            to.in.template at<I>() =
-                simt::load_own<width>(static_cast<const T*>(s.k.a.load[slot].data) + at);
+            if constexpr (slot_counts<C>(slot)) {
+                const int64 step = s.k.a.load[slot].stride[0];
+                SINTER_UNROLLED
+                for (int e = 0; e < width; ++e)
+                    to.in.template at<I>()[e] = count<C, slot>(s.k.a, (at + e) * step);
+            } else {
+                to.in.template at<I>() =
+                    simt::load_own<width>(static_cast<const T*>(s.k.a.load[slot].data) + at);
+            }
         }
     };
     struct set_offset {
@@ -321,7 +333,9 @@ struct map_work {
             constexpr int j = element_loads<C, 0>().at[I];
             constexpr int slot = load_slot<C>(j);
             using T = loaded_t<C, slot>;
-            if (s.k.load_access[slot] == map_access::tile) {
+            if constexpr (slot_counts<C>(slot)) {
+                v.template at<j>() = count<C, slot>(s.k.a, s.o.load[slot]);
+            } else if (s.k.load_access[slot] == map_access::tile) {
                 const T x = simt::load_shared<1>(s.template tile_vector<T>(slot) + e)[0];
                 v.template at<j>() = static_cast<compute_t<C::at(j).type>>(x);
             } else {

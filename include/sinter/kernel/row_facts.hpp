@@ -39,7 +39,7 @@ constexpr row_facts row_facts_of(
         if (code[i].h != ir::how::load) continue;
         f.load_type[f.loads] = code[i].type;
         for (int w = 0; w < f.walks; ++w)
-            if (!code[i].row_constant && (code[i].loops & walk[w]))
+            if (!code[i].row_constant && !code[i].is_coordinate() && (code[i].loops & walk[w]))
                 f.read_in[f.loads] = static_cast<unsigned char>(f.read_in[f.loads] | 1U << w);
         ++f.loads;
     }

@@ -92,8 +92,10 @@ struct row_place : strip_finder<C, strip_width<C>()> {
     }
     template <int Bytes>
     SINTER_HD static constexpr bool loads_of_size() {
-        for (int j = 0; j < args<C>::loads; ++j)
-            if (size_of(C::at(ir::loads_of<C>().at[j]).type) == Bytes) return true;
+        for (int j = 0; j < args<C>::loads; ++j) {
+            const ir::instr x = C::at(ir::loads_of<C>().at[j]);
+            if (size_of(x.type) == Bytes && !x.row_constant && !x.is_coordinate()) return true;
+        }
         return false;
     }
     /// Copies this thread's elements of the arrays that are read more than once.

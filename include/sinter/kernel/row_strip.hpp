@@ -21,7 +21,8 @@ SINTER_HD constexpr int strip_width_of(const ir::instr* code,
                                        int stores) {
     int widest = 1;
     for (int i = 0; i < size; ++i)
-        if (code[i].h == ir::how::load && !code[i].row_constant && size_of(code[i].type) > widest)
+        if (code[i].h == ir::how::load && !code[i].is_coordinate() && !code[i].row_constant &&
+            size_of(code[i].type) > widest)
             widest = size_of(code[i].type);
     for (int j = 0; j < stores; ++j) {
         const ir::instr& x = code[stored[j]];
@@ -244,6 +245,17 @@ struct strip {
         template <int K>
         SINTER_DEVICE void operator()(number<K>) const {
             constexpr int slot = load_slot<C>(Sweep::loads().at[K]);
+            if constexpr (slot_counts<C>(slot)) {
+                const int64 apart = scaled(at.apart, a.load[slot].stride[at.axis]);
+                SINTER_UNROLLED
+                for (int e = 0; e < width; ++e)
+                    s.in.template at<K>().set(e, count<C, slot>(a, at.at.load[slot] + e * apart));
+            } else {
+                read<K, slot>();
+            }
+        }
+        template <int K, int slot>
+        SINTER_DEVICE void read() const {
             using T = loaded_t<C, slot>;
             // What two loads of a walk read is read once.
             bool there = false;

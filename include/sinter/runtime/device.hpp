@@ -108,6 +108,14 @@ constexpr int64 device_word(device d) {
     return static_cast<int64>(static_cast<uint32>(d.index())) * 4 + static_cast<int64>(d.kind());
 }
 
+constexpr device device_of_word(int64 word) {
+    switch (static_cast<device_kind>(word % 4)) {
+        case device_kind::cuda: return device::cuda(static_cast<int>(word / 4));
+        case device_kind::emulator: return device::emulator();
+        default: return device::host();
+    }
+}
+
 /// Forgets the default device: the next `default_device()` reads the environment again. For tests.
 inline void forget_default_device() noexcept { default_device_word = -1; }
 
@@ -132,11 +140,7 @@ inline device default_device() {
         // Another thread may have called set_default_device meanwhile: that one wins.
         if (runtime::default_device_word.compare_exchange_strong(word, found)) word = found;
     }
-    switch (static_cast<device_kind>(word % 4)) {
-        case device_kind::cuda: return device::cuda(static_cast<int>(word / 4));
-        case device_kind::emulator: return device::emulator();
-        default: return device::host();
-    }
+    return runtime::device_of_word(word);
 }
 
 }  // namespace sinter

@@ -61,27 +61,6 @@ template <element T, std::integral... I>
 auto ones(I... extents) {
     return ones<T>(detail::shape_from(extents...));
 }
-/// start, start + step, ... up to but without `stop`: ceil((stop - start) / step) elements, none if
-/// that is negative. A step of 0 is a shape_error.
-template <element T = int64>
-tensor<T, 1> arange(double start, double stop, double step = 1, device where = default_device()) {
-    if (step == 0) throw shape_error("arange: the step must not be 0.");
-    const double count = __builtin_ceil((stop - start) / step);
-    const shape<1> s{{count > 0 ? static_cast<int64>(count) : 0}};
-    return detail::generate<T>(
-        s, where, [&](int64 i) { return T(start + static_cast<double>(i) * step); });
-}
-/// 0, 1, ..., n - 1.
-template <element T = int64>
-tensor<T, 1> arange(int64 n, device where = default_device()) {
-    return detail::generate<T>(shape<1>{{n > 0 ? n : 0}}, where, [](int64 i) { return T(i); });
-}
-/// The n x n matrix with 1 on the diagonal and 0 elsewhere.
-template <element T>
-tensor<T, 2> eye(int64 n, device where = default_device()) {
-    return detail::generate<T>(
-        shape<2>{{n, n}}, where, [&](int64 i) { return T(i / n == i % n ? 1 : 0); });
-}
 /// The values in row-major order under shape `s`; a shape_error when their number differs.
 template <element T, int R>
 tensor<T, R> from(const std::vector<T>& values,
