@@ -144,7 +144,9 @@ void check_twins(const A& composed, const B& by_hand, bool same_text = true) {
         CHECK(one.records()[i].bytes_in == first[i].bytes_in);
         CHECK(one.records()[i].bytes_out == first[i].bytes_out);
     }
-    if (same_text) CHECK(sn::explain(composed) == sn::explain(by_hand));
+    // What comes before the kernels tells what the plan was guessed from.
+    const auto kernels = [](const std::string& text) { return text.substr(text.find("kernel 1")); };
+    if (same_text) CHECK(kernels(sn::explain(composed)) == kernels(sn::explain(by_hand)));
     CHECK(difference(a, b) == "");
 }
 
@@ -172,8 +174,7 @@ TEST_CASE("compositions and their twins written by hand") {
         const auto kept =
             where(label == -100, 0, where(label >= 0 && label < 37, loss, __builtin_nan("")));
         // Labels that are mentioned several times are not merged: a load costs less than a guess.
-        check_twins(
-            sn::cross_entropy(x, y), sum(kept) / sum(astype<float>(label != -100)), false);
+        check_twins(sn::cross_entropy(x, y), sum(kept) / sum(astype<float>(label != -100)), false);
     });
 }
 
