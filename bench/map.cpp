@@ -36,13 +36,14 @@ auto long_chain(const vector& a, const vector& b, const vector& c) {
 #if !SINTER_NVCC
 constexpr int64 few = 1 << 16;  // below this a parallel region costs more than it gains
 
+// With sin_near, the fastest that is right here: it takes all angles up to 2^17.
 [[gnu::noinline]] void sin_loop(const float* __restrict a,
                                 const float* __restrict b,
                                 const float* __restrict c,
                                 float* __restrict y,
                                 int64 n) {
 #pragma omp parallel for simd if (parallel : n > few)
-    for (int64 i = 0; i < n; ++i) y[i] = a[i] * b[i] + sn::math::sin(c[i]);
+    for (int64 i = 0; i < n; ++i) y[i] = a[i] * b[i] + sn::math::sin_near(c[i]);
 }
 [[gnu::noinline]] void exp_loop(const float* __restrict a, float* __restrict y, int64 n) {
 #pragma omp parallel for simd if (parallel : n > few)

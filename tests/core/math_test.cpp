@@ -2,6 +2,7 @@
 // on random and structured numbers against long double. Errors are in units in the last place.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -80,7 +81,7 @@ const unary<T, R> table[] = {
     {"exp",   m::exp,   std::exp,   1}, {"exp2",  m::exp2,  std::exp2,  1}, {"expm1", m::expm1, std::expm1, 2},
     {"log",   m::log,   std::log,   1}, {"log2",  m::log2,  std::log2,  2}, {"log10", m::log10, std::log10, 2},
     {"log1p", m::log1p, std::log1p, 2}, {"sqrt",  m::sqrt,  std::sqrt, .51}, {"rsqrt", m::rsqrt, rsqrt,    2},
-    {"cbrt",  m::cbrt,  std::cbrt,  4}, {"sin",   m::sin,   std::sin,   2}, {"cos",   m::cos,   std::cos,   2},
+    {"cbrt",  m::cbrt,  std::cbrt,  4}, {"sin",   m::sin,   std::sin,   4}, {"cos",   m::cos,   std::cos,   4},
     {"tan",   m::tan,   std::tan,   4}, {"asin",  m::asin,  std::asin,  3}, {"acos",  m::acos,  std::acos,  2},
     {"atan",  m::atan,  std::atan,  3}, {"sinh",  m::sinh,  std::sinh,  3}, {"cosh",  m::cosh,  std::cosh,  2},
     {"tanh",  m::tanh,  std::tanh,  3}, {"asinh", m::asinh, std::asinh, 3}, {"acosh", m::acosh, std::acosh, 3},
@@ -109,6 +110,31 @@ TEST_CASE("functions of a float, from the smallest to the largest") {
     };
     for (const auto& f : table<float, double>) sweep(f);
     sweep({"lgamma", m::lgamma, std::lgamma, 2});
+}
+
+TEST_CASE("near angles of a float are reduced otherwise, with the same result") {
+    std::int64_t differ = 0, above = 0, missed = 0;
+    double most = 0;  // where angles are of an ordinary size
+    for (std::uint64_t bits = 0; bits < 1UL << 32; bits += 1009) {
+        const auto x = of_bits<float>(bits);
+        const float s = m::sin(x), c = m::cos(x), t = m::tan(x);
+        above += std::fabs(s) > 1 || std::fabs(c) > 1;
+        if (m::is_far(x) >> 31 != 0) continue;
+        missed += std::fabs(x) > 0x1p17F;
+        const auto same = [](float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; };
+        differ += !same(m::sin_near(x), s) + !same(m::cos_near(x), c) + !same(m::tan_near(x), t);
+        if (std::fabs(x) < 512)
+            most = std::max({most,
+                             ulps<float, double>(s, std::sin(static_cast<double>(x))),
+                             ulps<float, double>(c, std::cos(static_cast<double>(x)))});
+    }
+    CHECK(differ == 0);
+    CHECK(above == 0);
+    CHECK(missed == 0);
+    CHECK(most <= 3);
+    CHECK((m::is_far(0x1p17F) >> 31) == 0);
+    CHECK(m::cos(0.0F) == 1);
+    CHECK(m::sin(1.57079637F) == 1);
 }
 
 TEST_CASE("functions of a double") {

@@ -159,6 +159,39 @@ TEST_CASE("functions of the maths library") {
     }
 }
 
+constexpr stage_builder angles() {
+    stage_builder b;
+    const int x = b.load(dtype::f32), y = b.load(dtype::f32);
+    b.store(b.op<op::sin>(x));
+    b.store(b.op<op::add>(b.op<op::cos>(x), b.op<op::tan>(b.op<op::mul>(x, y))));
+    return b;
+}
+
+// The loop computes near angles otherwise: neither their neighbours nor their place may show.
+TEST_CASE("angles near and far, also in place") {
+    for (const extents& space : spaces)
+        for (const int64 far : {1, 3, 600, 1 << 20}) {
+            test_array<float> x(space, layout::plain), y(space, layout::plain);
+            x.fill([&](int64 n) {
+                const float small = static_cast<float>(n % 1000) * 0.7F - 300.0F;
+                return (n + 1) % far == 0 ? small * 0x1p100F : small;
+            });
+            y.fill([](int64 n) { return n % 501 == 500 ? 1e5F : 2.0F; });
+            const test_array<float> old_x = x, old_y = y;
+            binding b(space, 0);
+            b.load = {x.bound(), y.bound()};
+            b.store = {x.bound(), y.bound()};
+            sinter::cpu::run(loops_for<stage<angles>, here>(), b.done());
+            int64 wrong = 0;
+            for_each_index(space, [&](const extents& i) {
+                const float a = old_x[i];
+                wrong += x[i] != sinter::math::sin(a);
+                wrong += y[i] != sinter::math::cos(a) + sinter::math::tan(a * old_y[i]);
+            });
+            CHECK(wrong == 0);
+        }
+}
+
 constexpr stage_builder in_place() {
     stage_builder b;
     const int x = b.load(dtype::f32), y = b.load(dtype::f32);

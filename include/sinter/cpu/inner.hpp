@@ -122,48 +122,90 @@ struct loop_of {
                 static_cast<storage_t<m>>(ir::convert<core_type>(x));
         }
     }
-    /// Element i, of row j.
-    template <int... L, int... O, int... S, int... R>
-    static SINTER_INLINE void element([[maybe_unused]] const void* const* p,
-                                      [[maybe_unused]] void* const* q,
-                                      [[maybe_unused]] const regs& fixed,
-                                      [[maybe_unused]] const void* const* rows,
-                                      [[maybe_unused]] const functors& f,
-                                      [[maybe_unused]] int64 i,
-                                      [[maybe_unused]] int64 j,
-                                      ints<L...>,
-                                      ints<O...>,
-                                      ints<S...>,
-                                      ints<R...>) {
-        [[maybe_unused]] regs v;
+    /// The registers of element i, of row j.
+    template <bool Near, int... L, int... S, int... R>
+    static SINTER_INLINE void fill([[maybe_unused]] regs& v,
+                                   [[maybe_unused]] const void* const* p,
+                                   [[maybe_unused]] const regs& fixed,
+                                   [[maybe_unused]] const void* const* rows,
+                                   [[maybe_unused]] const functors& f,
+                                   [[maybe_unused]] int64 i,
+                                   [[maybe_unused]] int64 j,
+                                   ints<L...>,
+                                   ints<S...>,
+                                   ints<R...>) {
         if constexpr (sizeof...(L) + sizeof...(S) + sizeof...(R) + point.count == 0) v = regs{};
         ((v.template at<scalars.at[S]>() = fixed.template at<scalars.at[S]>()), ...);
         ((v.template at<of_row.at[R]>() = row_value_at<of_row.at[R]>(rows[R], j)), ...);
         (read<L>(v, p, i), ...);
-        compute(v, f, make_ints<point.count>{});
+        compute<Near>(v, f, make_ints<point.count>{});
+    }
+    template <bool Near, int... L, int... O, int... S, int... R>
+    static SINTER_INLINE void element(const void* const* p,
+                                      [[maybe_unused]] void* const* q,
+                                      const regs& fixed,
+                                      const void* const* rows,
+                                      const functors& f,
+                                      int64 i,
+                                      int64 j,
+                                      ints<L...> l,
+                                      ints<O...>,
+                                      ints<S...> s,
+                                      ints<R...> r) {
+        [[maybe_unused]] regs v;
+        fill<Near>(v, p, fixed, rows, f, i, j, l, s, r);
         (write<O>(v, q, i), ...);
     }
-    template <int... K>
+    template <bool Near, int... K>
     static SINTER_INLINE void compute([[maybe_unused]] regs& v,
                                       [[maybe_unused]] const functors& f,
                                       ints<K...>) {
-        ((v.template at<point.at[K]>() = P::template value<point.at[K]>(v, v, f)), ...);
+        ((v.template at<point.at[K]>() = value<Near, point.at[K]>(v, f)), ...);
+    }
+    template <bool Near, int J>
+    static SINTER_INLINE auto value(const regs& v, const functors& f) {
+        if constexpr (Near && is_angle_function(J)) {
+            return ir::operation<code_of<C>.at[J].op>::near(argument<J>(v));
+        } else {
+            return P::template value<J>(v, v, f);
+        }
+    }
+    // Functions of a float's angle. Most angles are near, which costs a fraction of the others: so
+    // the loop looks at a stretch of elements before it computes it, and while nothing is written.
+    static constexpr bool is_angle_function(int j) {
+        const ir::instr& x = code_of<C>.at[j];
+        return x.h == ir::how::compute &&
+               (x.op == ir::op_id<ir::op::sin> || x.op == ir::op_id<ir::op::cos> ||
+                x.op == ir::op_id<ir::op::tan>)&&compute_dtype(x.type) == dtype::f32;
+    }
+    static constexpr auto angle_functions = [] {
+        ir::index_list<C::size> r;
+        for (int k = 0; k < point.count; ++k)
+            if (is_angle_function(point.at[k])) r.push(point.at[k]);
+        return r;
+    }();
+    static constexpr int64 stretch = 512;
+    template <int J>
+    static SINTER_INLINE float argument(const regs& v) {
+        return P::template get<code_of<C>.at[J].in[0]>(v, v);
     }
     template <int J>
     static SINTER_INLINE auto row_value_at(const void* row, int64 j) {
         return static_cast<const compute_t<code_of<C>.at[J].type>*>(row)[j];
     }
-    template <int... L, int... O, int... S, int... R>
-    static void run_all([[maybe_unused]] const void* const* in,
-                        [[maybe_unused]] void* const* to,
-                        [[maybe_unused]] const row_lanes& row,
-                        const functors& f,
-                        int64 n,
-                        int64 lines,
-                        ints<L...> l,
-                        ints<O...> o,
-                        ints<S...> s,
-                        ints<R...> r) {
+    /// n elements of each of `lines` lines, from i on.
+    template <bool Near, int... L, int... O, int... S, int... R>
+    static SINTER_INLINE void run_from([[maybe_unused]] const void* const* in,
+                                       [[maybe_unused]] void* const* to,
+                                       [[maybe_unused]] const row_lanes& row,
+                                       const functors& f,
+                                       int64 i,
+                                       int64 n,
+                                       int64 lines,
+                                       ints<L...> l,
+                                       ints<O...> o,
+                                       ints<S...> s,
+                                       ints<R...> r) {
         // Local copies: what the loop writes must not look as if it could change them.
         const void* const p[] = {in[L]..., nullptr};
         void* const q[] = {to[O]..., nullptr};
@@ -173,17 +215,88 @@ struct loop_of {
         if constexpr (sizeof...(R) == 0) {
             const int64 whole = n * lines & ~(group - 1);  // g++ -O2 wants to see the multiple
             SINTER_INDEPENDENT
-            for (int64 i = 0; i < whole; ++i) element(p, q, fixed, rows, f, i, 0, l, o, s, r);
+            for (int64 k = 0; k < whole; ++k)
+                element<Near>(p, q, fixed, rows, f, i + k, 0, l, o, s, r);
         } else {
-            int64 i = 0;
             for (int64 e = 0; e < lines; ++e)
                 for (int64 c = 0; c < n; c += group, i += group) {
                     SINTER_INDEPENDENT
                     for (int64 k = 0; k < group; ++k)
-                        element(p, q, fixed, rows, f, i + k, c + k, l, o, s, r);
+                        element<Near>(p, q, fixed, rows, f, i + k, c + k, l, o, s, r);
                 }
         }
     }
+    /// Whether angles of such elements are far.
+    template <int... A, int... L, int... S, int... R>
+    [[gnu::noinline]] static bool any_far([[maybe_unused]] const void* const* in,
+                                          [[maybe_unused]] const row_lanes& row,
+                                          const functors& f,
+                                          int64 i,
+                                          int64 n,
+                                          int64 lines,
+                                          ints<A...>,
+                                          ints<L...> l,
+                                          ints<S...> s,
+                                          ints<R...> r) {
+        const void* const p[] = {in[L]..., nullptr};
+        const void* const rows[] = {lane_of<of_row.at[R]>(row)..., nullptr};
+        [[maybe_unused]] regs fixed;
+        ((fixed.template at<scalars.at[S]>() = scalar_of<scalars.at[S]>(row)), ...);
+        uint32 lanes[group] = {};  // g++ -O2 makes no vector code of a sum
+        for (int64 e = 0; e < lines; ++e)
+            for (int64 c = 0; c < n; c += group, i += group) {
+                SINTER_INDEPENDENT
+                for (int64 k = 0; k < group; ++k) {
+                    regs v;
+                    fill<true>(v, p, fixed, rows, f, i + k, c + k, l, s, r);
+                    lanes[k] |= (math::is_far(argument<angle_functions.at[A]>(v)) | ...);
+                }
+            }
+        uint32 far = 0;
+        for (const uint32 x : lanes) far |= x;
+        return far >> 31 != 0;
+    }
+    template <bool Near, class... Lists>
+    [[gnu::noinline]] static void run_stretch(const void* const* in,
+                                              void* const* to,
+                                              const row_lanes& row,
+                                              const functors& f,
+                                              int64 i,
+                                              int64 n,
+                                              int64 lines,
+                                              Lists... lists) {
+        run_from<Near>(in, to, row, f, i, n, lines, lists...);
+    }
+    template <class L, class O, class S, int... R>
+    static void run_all(const void* const* in,
+                        void* const* to,
+                        const row_lanes& row,
+                        const functors& f,
+                        int64 n,
+                        int64 lines,
+                        L l,
+                        O o,
+                        S s,
+                        ints<R...> r) {
+        if constexpr (angle_functions.count == 0) {
+            run_from<false>(in, to, row, f, 0, n, lines, l, o, s, r);
+        } else {
+            const int64 line = sizeof...(R) == 0 ? n * lines : n;
+            const int64 count = sizeof...(R) == 0 ? 1 : lines;
+            const int64 width = least(line, stretch), height = stretch / (width > 0 ? width : 1);
+            for (int64 e = 0; e < count; e += height)  // several lines only if they are whole
+                for (int64 c = 0; c < line; c += width) {
+                    const int64 i = e * line + c, w = least(line - c, width);
+                    const int64 h = least(count - e, height);
+                    const row_lanes at{row.first, row.stride, row.at + c};
+                    if (any_far(in, at, f, i, w, h, make_ints<angle_functions.count>{}, l, s, r))
+                        run_stretch<false>(in, to, at, f, i, w, h, l, o, s, r);
+                    else
+                        run_stretch<true>(in, to, at, f, i, w, h, l, o, s, r);
+                }
+        }
+    }
+    static constexpr int64 least(int64 a, int64 b) { return a < b ? a : b; }
     static void run(const void* const* in,
                     void* const* to,
                     const row_lanes& row,

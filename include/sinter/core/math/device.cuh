@@ -33,6 +33,11 @@ SINTER_HD SINTER_INLINE double cos(double x) { return ::cos(x); }
 // 4 / 2 ulp.
 SINTER_HD SINTER_INLINE float tan(float x) { return ::tanf(x); }
 SINTER_HD SINTER_INLINE double tan(double x) { return ::tan(x); }
+// The host tells near angles from far ones.
+SINTER_HD SINTER_INLINE uint32 is_far(float) { return 0; }
+SINTER_HD SINTER_INLINE float sin_near(float x) { return sin(x); }
+SINTER_HD SINTER_INLINE float cos_near(float x) { return cos(x); }
+SINTER_HD SINTER_INLINE float tan_near(float x) { return tan(x); }
 // 2 / 2 ulp.
 SINTER_HD SINTER_INLINE float asin(float x) { return ::asinf(x); }
 SINTER_HD SINTER_INLINE double asin(double x) { return ::asin(x); }

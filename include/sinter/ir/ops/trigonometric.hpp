@@ -12,6 +12,11 @@ struct sin {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::sin(a);
     }
+    /// The same where math::is_far says no.
+    template <class T>
+    SINTER_HD SINTER_INLINE static T near(T a) {
+        return math::sin_near(a);
+    }
 };
 struct cos {
     static constexpr op_info info() { return {"cos", nullptr, 1, yields::floating, 14}; }
@@ -19,12 +24,22 @@ struct cos {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::cos(a);
     }
+    /// The same where math::is_far says no.
+    template <class T>
+    SINTER_HD SINTER_INLINE static T near(T a) {
+        return math::cos_near(a);
+    }
 };
 struct tan {
     static constexpr op_info info() { return {"tan", nullptr, 1, yields::floating, 18}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::tan(a);
+    }
+    /// The same where math::is_far says no.
+    template <class T>
+    SINTER_HD SINTER_INLINE static T near(T a) {
+        return math::tan_near(a);
     }
 };
 struct asin {
