@@ -53,6 +53,14 @@ inline whole power(whole a, whole n) {
     }
     return r;
 }
+// The derivative of lgamma, by its recurrence and series.
+inline real polygamma(real a) {
+    real steps = 0;
+    for (; a < 40; a += 1) steps += 1 / a;
+    const real q = 1 / (a * a);
+    const real series = q * (1 / 12.0L - q * (1 / 120.0L - q * (1 / 252.0L - q / 240)));
+    return std::log(a) - 1 / (2 * a) - series - steps;
+}
 inline bool moderate(real a, real b, real c) {
     return std::fabs(a) <= 1e6L && std::fabs(b) <= 1e6L && std::fabs(c) <= 1e6L;
 }
@@ -121,6 +129,7 @@ inline const reference references[] = {
     {"acosh", [](real a, real, real) -> real { return std::acosh(a); }, nullptr, 3},
     {"atanh", [](real a, real, real) -> real { return std::atanh(a); }, nullptr, 3},
     {"lgamma", [](real a, real, real) -> real { return std::lgamma(a); }, nullptr, 6, 0.001},
+    {"digamma", [](real a, real, real) -> real { return polygamma(a); }, nullptr, 40, 0.5, false, [](real a, real, real) -> bool { return a > -20 && a < 1e6L && std::fabs(a - std::round(a)) > 1e-2L; }},
     {"rsqrt", [](real a, real, real) -> real { return 1 / std::sqrt(a); }, nullptr, 2},
     {"pow", [](real a, real b, real) -> real { return std::pow(a, b); }, [](whole a, whole b, whole) -> whole { return power(a, b); }, 1},
     {"logaddexp", [](real a, real b, real) -> real { return a == b ? a + std::log(2.0L) : larger(a, b) + std::log1p(std::exp(-std::fabs(a - b))); }, nullptr, 4, 1},

@@ -170,6 +170,7 @@ inline bool run_direct(const program_table& t, const operand_list& list, target&
     const bool fits = to.present && o.fits(to.array) && o.may_write(to.array, **to.memory);
     if (to.write_through) {
         if (!fits || !(*to.memory)->where().is_host()) return false;
+        (*to.memory)->note_write();
     } else if (!fits || !detail::owned_by_target(to, device::host(), lists, 1)) {
         const dtype type = t.graph.n[t.graph.root[0]].type;
         to.array = {};
@@ -180,6 +181,8 @@ inline bool run_direct(const program_table& t, const operand_list& list, target&
             device::host(),
             static_cast<std::size_t>(o.size()) * static_cast<std::size_t>(size_of(type)));
         to.array.data = to.fresh->data();
+    } else {
+        (*to.memory)->note_write();
     }
     o.run(to.array);
     return true;

@@ -128,9 +128,11 @@ private:
             if (!here || !detail::same_extents(a, to.array)) refuse_target(to, a, node);
             to.copy_back = detail::may_clobber(b_, to.array, **to.memory) ||
                            (reshaped(node) && !detail::contiguous(to.array));
+            (*to.memory)->note_write();
             if (!to.copy_back) return set_value(node, to.array);
             runtime::note_temporary();
         } else if (reusable(to, a)) {
+            (*to.memory)->note_write();
             return set_value(node, to.array);
         }
         to.fresh = runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(a)));

@@ -17,11 +17,12 @@ struct divide_by_sum {
         return e / sum(e, axis<A>, keepdims);
     }
 };
+// What is subtracted cancels, so it needs no gradient.
 template <int A>
 struct softmax_of {
     template <class X>
     auto operator()(X x) const {
-        return with(divide_by_sum<A>{}, exp(x - max(x, axis<A>, keepdims)));
+        return with(divide_by_sum<A>{}, exp(x - stop_gradient(max(x, axis<A>, keepdims))));
     }
 };
 template <int A>
@@ -35,7 +36,7 @@ template <int A>
 struct log_softmax_of {
     template <class X>
     auto operator()(X x) const {
-        return with(subtract_log_sum<A>{}, x - max(x, axis<A>, keepdims));
+        return with(subtract_log_sum<A>{}, x - stop_gradient(max(x, axis<A>, keepdims)));
     }
 };
 struct over_deviation {

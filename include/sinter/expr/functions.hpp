@@ -75,6 +75,12 @@ auto astype(A&& a) {
     return detail::make<sym::as<dtype_v<T>, symbol_of<A>>>(std::forward<A>(a));
 }
 
+/// `e` as a value that no gradient passes.
+template <expression E>
+auto stop_gradient(E&& e) {
+    return detail::make<sym::stopped<symbol_of<E>>>(std::forward<E>(e));
+}
+
 namespace detail {
 
 template <class F, dtype R, dtype... X, int... K>

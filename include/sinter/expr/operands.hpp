@@ -23,12 +23,13 @@ using owner_handle = std::shared_ptr<void>;
 ///   origin   extents, outermost first, then the device (runtime::device_word) or -1
 ///   slice    start, step and count of each axis, outermost first
 ///   share    none
+///   note     none: what its owner says of the leaf before it
 struct operand {
     ir::visit what;
     dtype type;
     int rank;
     const int64* word;
-    const owner_handle* owner;  // of leaf and share; else null
+    const owner_handle* owner;  // of leaf, share and note; else null
 };
 
 /// The operands of an expression, in the order in which its symbol emits. It owns the memory of its
@@ -97,9 +98,14 @@ public:
         o.clear();
     }
 
-    /// Calls use(operand) for each in order until one call gives false; true if none did.
+    /// Calls use(operand) for each but notes in order until one call gives false; true if none did.
     template <class Use>
     bool each(Use&& use) const {
+        return each_with_notes([&](const operand& o) { return o.what == ir::visit::note || use(o); });
+    }
+    /// The same with notes.
+    template <class Use>
+    bool each_with_notes(Use&& use) const {
         const owner_handle* owner = owners();
         for (const int64 *w = words(), *end = w + words_; w != end; w += numbers_of(*w) + 1) {
             const bool owns = (*w >> 24 & 1) != 0;

@@ -67,7 +67,7 @@ template <bool Keep, int... A>
 struct log_sum_exp {
     template <class X>
     auto operator()(X x) const {
-        const auto top = with(finite_or_zero{}, max(x, axis<A...>, keepdims));
+        const auto top = stop_gradient(with(finite_or_zero{}, max(x, axis<A...>, keepdims)));
         return kept<Keep, A...>(log(sum(exp(x - top), axis<A...>, keepdims)) + top);
     }
 };

@@ -52,6 +52,8 @@ struct made_of {
     static constexpr bool parts_fit =
         (true && ... && (A::parts_fit && A::written <= ir::max_nodes && A::depth <= max_depth));
     static constexpr bool has_share = (false || ... || A::has_share);
+    /// True when a gradient could flow through: some operand is a variable.
+    static constexpr bool has_variable = (false || ... || A::has_variable);
     using functors = typename join_all<typename A::functors...>::type;
 };
 
@@ -70,6 +72,29 @@ struct leaf : made_of<> {
     template <class G>
     static constexpr auto emit(G& g) {
         return g.leaf(D, R);
+    }
+};
+
+/// An array whose gradient may be wanted.
+template <dtype D, int R>
+struct variable : made_of<> {
+    static constexpr bool has_variable = true;
+    static constexpr dtype type = D;
+    static constexpr int rank = R, nodes = 1;
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.variable(D, R);
+    }
+};
+/// `A` as a value that no gradient passes.
+template <class A>
+struct stopped : made_of<A> {
+    static constexpr bool has_variable = false;
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = room(A::nodes + 1L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        return g.stop(A::emit(g));
     }
 };
 

@@ -22,6 +22,7 @@ struct slot_map {
 };
 
 /// What an expression's emission meets, in order: how the run-time operands are matched to slots.
+/// `note` belongs to the leaf before it and has no part in the graph.
 /// An origin is a shape with the device of what is made there, if that was said.
 enum class visit : unsigned char {
     leaf,
@@ -31,7 +32,8 @@ enum class visit : unsigned char {
     slice,
     share,
     share_again,
-    origin
+    origin,
+    note
 };
 
 /// True for addresses of one object. With -fsanitize=undefined g++ does not take "they differ" for
@@ -123,8 +125,15 @@ struct graph {
         note(visit::leaf, slot);
         return leaf_in(slot, t, rank);
     }
-    constexpr short leaf_in(short slot, dtype t, int rank) {
+    /// An array whose gradient may be wanted: never the same node as a plain array.
+    constexpr short variable(dtype t, int rank) {
+        const short slot = slots.leaf[leaves++];
+        note(visit::leaf, slot);
+        return leaf_in(slot, t, rank, leaf_variable);
+    }
+    constexpr short leaf_in(short slot, dtype t, int rank, unsigned char what = 0) {
         node x;
+        x.op = what;
         x.type = t;
         x.rank = static_cast<signed char>(rank);
         x.ones = unit_axes(rank);
@@ -223,6 +232,34 @@ struct graph {
         note(what, shapes++);
         return add(x);
     }
+    /// `a` broadcast to the shape of `like`, of which nothing else is used.
+    constexpr short expand_like(short a, short like) {
+        node x;
+        x.k = kind::pointwise;
+        x.op = op_expand;
+        x.type = n[a].type;
+        x.in[0] = a;
+        x.rank = n[a].rank > n[like].rank ? n[a].rank : n[like].rank;
+        x.ones = static_cast<unsigned char>(n[a].ones & n[like].ones);
+        x.value = like_value(like);
+        return add(x);
+    }
+    /// `a` as a value that no gradient passes. Mostly a mark on its node, which costs nothing.
+    constexpr short stop(short a) {
+        node x = n[a];
+        if (x.slot == gradient_stop) return a;
+        const bool table = x.k == kind::pointwise && x.op < op_expand;
+        if (!table && x.k != kind::reduction) {
+            x = {};
+            x.k = kind::pointwise;
+            x.op = op_cast;
+            x.type = n[a].type;
+            x.in[0] = a;
+            take_shape(x);
+        }
+        x.slot = gradient_stop;
+        return add(x);
+    }
     /// Reduces `axes` of `a`, which stay with extent 1; the operand already has the type that is
     /// folded.
     constexpr short reduce(int red, unsigned char axes, short a) {
@@ -230,8 +267,10 @@ struct graph {
     }
     /// The sum over `axes` of a * b, where both are seen in the same index space of rank `frame`.
     /// The summed axes must lie at or above `rank`, the rank of the result.
-    constexpr short contract(unsigned char axes, int rank, short a, short b) {
+    constexpr short contract(
+        unsigned char axes, int rank, short a, short b, uint64 how = 0) {
         node x;
+        x.value = how;
         x.k = kind::contraction;
         x.type = n[a].type;
         x.axes = axes;
@@ -254,6 +293,25 @@ struct graph {
         const short left = operand(a, ir::matrix_operand(false, p, rank));  // (k, ..., m, 1)
         const short right = operand(b, ir::matrix_operand(true, q, rank));  // (k, ..., 1, n)
         return contract(static_cast<unsigned char>(1 << rank), rank, left, right);
+    }
+    /// An operand of a contraction, which is computed from arrays: one that folds is stored as it
+    /// is.
+    constexpr short operand(short a, const axis_map& m) {
+        sink s;
+        s.map = m;
+        return from[a] ? through(stored(a), s) : view(a, s);
+    }
+    /// `a` stored in row-major order and seen under the shape of `like`.
+    constexpr short reshape_like(short a, short like) {
+        if (n[a].k == kind::leaf) a = pointwise(op_cast, n[a].type, a);
+        node x;
+        x.k = kind::index_map;
+        x.type = n[a].type;
+        x.in[0] = a;
+        x.rank = n[like].rank;
+        x.ones = n[like].ones;
+        x.value = like_value(like);
+        return add(x);
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {
@@ -434,6 +492,10 @@ private:
             case kind::index_map: return through(x, s);
             case kind::pointwise:
                 if (x.op == op_expand) {
+                    if (const short like = like_of(x); like >= 0) {
+                        const bool number = n[x.in[0]].ones == 0xff;  // which has no axes to move
+                        return expand_like(number ? x.in[0] : view(x.in[0], s), view(like, s));
+                    }
                     x.in[0] = view(x.in[0], s);
                     return through(x, s);
                 }
@@ -457,9 +519,22 @@ private:
             v.map = s.map;
             x.ones = moved(x.ones, s.map);
             x.rank = s.map.rank;
+            if (v.parent >= 0 && views[v.parent].slot < 0) {  // two permutations are one
+                v.map = composed(views[v.parent].map, s.map);
+                v.parent = views[v.parent].parent;
+            }
+            // One that changes nothing is none.
+            if (v.parent < 0 && x.k == kind::index_map && x.slot < 0 && x.value == 0 &&
+                x.rank == n[x.in[0]].rank && x.ones == n[x.in[0]].ones && is_identity(v.map, x.ones))
+                return x.in[0];
         }
         x.view = add_view(v);
         return add(x);
+    }
+    static constexpr bool is_identity(const axis_map& m, unsigned char ones) {
+        for (int j = 0; j < max_rank; ++j)
+            if (!(ones >> j & 1) && m.at[j] != j) return false;
+        return true;
     }
     constexpr node stored(short i) const {
         node x;
@@ -469,13 +544,6 @@ private:
         x.ones = n[i].ones;
         x.in[0] = i;
         return x;
-    }
-    // An operand of a contraction, which is computed from arrays: one that folds is stored as it
-    // is.
-    constexpr short operand(short a, const axis_map& m) {
-        sink s;
-        s.map = m;
-        return from[a] ? through(stored(a), s) : view(a, s);
     }
     // Permutes the result of a reduction by permuting its operand: folded axes that the result no
     // longer shows move above its rank.

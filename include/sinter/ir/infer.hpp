@@ -41,7 +41,10 @@ inline array_ref base_of(const graph_view& g,
     int open = -1, rank = 0, wrong = 0;
     int64 known = 1;
     for (int j = 0; j < max_rank; ++j) {
-        const int64 e = x.slot < 0 ? from.extent[j] : shapes[x.slot].extent[j];
+        const short like = like_of(x);
+        const int64 e = like >= 0    ? value[like].extent[j]
+                        : x.slot < 0 ? from.extent[j]
+                                     : shapes[x.slot].extent[j];
         a.extent[j] = e;
         if (e != 1) rank = j + 1;
         if (e == -1 && open < 0)
@@ -123,10 +126,15 @@ private:
         throw shape_error(std::string(info_of(x.op).name) + ": shapes " + s + " do not broadcast.");
     }
     void expand(const node& x, array_ref& v) const {
-        array_ref a;
-        for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
-        a = seen_through(g, a, x.view, slices);
         const array_ref& from = value[x.in[0]];
+        array_ref a;
+        if (const short like = like_of(x); like >= 0) {
+            for (int j = 0; j < max_rank; ++j)
+                a.extent[j] = value[like].extent[j] != 1 ? value[like].extent[j] : from.extent[j];
+        } else {
+            for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
+            a = seen_through(g, a, x.view, slices);
+        }
         for (int j = 0; j < max_rank; ++j) {
             v.extent[j] = a.extent[j];
             if (from.extent[j] != 1 && from.extent[j] != v.extent[j]) refuse_expand(x, a);
@@ -182,7 +190,8 @@ private:
             const int64 p = value[a].extent[j], q = value[b].extent[j];
             const bool summed = (x.axes >> j & 1) != 0;
             const bool both = !((g.n[a].ones | g.n[b].ones) >> j & 1);
-            if (p != q && (summed ? both : p != 1 && q != 1)) refuse_product(x, j, p, q);
+            if (p != q && (summed && x.value != sums_broadcast ? both : p != 1 && q != 1))
+                refuse_product(x, j, p, q);
             v.extent[j] = summed ? 1 : p == 1 ? q : p;
         }
     }

@@ -141,6 +141,10 @@ private:
             }
             if (y.h == how::reduce) check_reduction(i, x, y);
         }
+        // The loops around a contraction know no values of a row: what is the same everywhere is
+        // one of an element.
+        if (p.stage[stage].core >= 0 && y.h != how::scalar && y.h != how::constant)
+            y.row_constant = false;
         at[i] = same_as(y);
         if (at[i] >= 0) return;
         at[i] = static_cast<short>(r.size);
@@ -150,6 +154,7 @@ private:
     // Nodes that differ only in the rank of their shape are one instruction.
     constexpr short same_as(const instr& y) const {
         if (y.h != how::compute && y.h != how::reduce) return -1;
+        if (y.h == how::compute && y.op == op_expand) return -1;  // extents may differ
         for (short j = static_cast<short>(r.size - 1); j > y.in[0]; --j) {
             const instr& z = r.code[j];
             if (z.in[0] == y.in[0] && z.word() == y.word() && z.value == y.value) return j;

@@ -35,7 +35,9 @@ struct node {
     short slot =
         -1;  // leaf, scalar, user functor: which one; op_expand, index_map: which run-time shape
     short view = -1;   // leaf, index_map, op_expand: the last view step it is seen through
-    uint64 value = 0;  // constant: bits of a double (floating types) or of an int64
+    // constant: bits of a double (floating types) or of an int64; op_expand, index_map: see
+    // like_value; contraction: see sums_broadcast
+    uint64 value = 0;
 
     constexpr bool operator==(const node&) const = default;
     /// True when only the extents of in[0] matter.
@@ -74,6 +76,14 @@ constexpr bool is_matrix_operand(const axis_map& m) {
             return true;
     return false;
 }
+/// One permutation, then another.
+constexpr axis_map composed(const axis_map& first, const axis_map& then) {
+    axis_map m;
+    m.rank = then.rank;
+    for (int j = 0; j < max_rank; ++j)
+        if (then.at[j] >= 0) m.at[j] = first.at[then.at[j]];
+    return m;
+}
 
 /// A step from an array as it lies to how a node sees it: a permutation, or a slice of `axes` by
 /// the run-time bounds in `slot`. Steps form chains through `parent`, the step applied before.
@@ -84,6 +94,20 @@ struct view_step {
     axis_map map;
     constexpr bool operator==(const view_step&) const = default;
 };
+
+/// What `op` of a leaf says when its gradient may be wanted, and `slot` of a pointwise operation or
+/// reduction that no gradient passes.
+inline constexpr unsigned char leaf_variable = 1;
+inline constexpr short gradient_stop = -2;
+/// The `value` of a broadcast or index map whose shape is that of another node, and that node (-1:
+/// none). Nothing else of that node is used.
+constexpr uint64 like_value(short like) { return static_cast<uint64>(like) + 1; }
+constexpr short like_of(const node& x) {
+    const bool may = (x.k == kind::pointwise && x.op == op_expand) || x.k == kind::index_map;
+    return may ? static_cast<short>(static_cast<int>(x.value) - 1) : short{-1};
+}
+/// The `value` of a contraction in a gradient, whose operands may be broadcast along summed axes.
+inline constexpr uint64 sums_broadcast = 1;
 
 constexpr unsigned char unit_axes(int rank) {
     return static_cast<unsigned char>(0xff << rank & 0xff);

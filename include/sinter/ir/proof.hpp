@@ -32,7 +32,14 @@ struct row_lengths {
                 continue;
             }
             const bool array = loaded(i), expands = x.k == kind::pointwise && x.op == op_expand;
-            if ((array || expands) && (x.ones & row) != row) by.add(i);
+            const short like = like_of(x);
+            if ((array || expands) && (x.ones & row) != row) {
+                if (expands && like >= 0) {
+                    need[like] = true;
+                } else {
+                    by.add(i);
+                }
+            }
             if (array) continue;
             if (x.k == kind::reduction) {
                 reductions.add(i);

@@ -104,6 +104,10 @@ public:
     std::size_t bytes() const { return bytes_; }
     void* data() const { return data_; }
     bool owns() const { return owned_; }
+    /// How often something was written to this memory after it was made: evaluations that write
+    /// in place and copies say so.
+    uint64 version() const { return version_; }
+    void note_write() { ++version_; }
     /// True for host memory that CUDA can copy asynchronously.
     bool pinned() const { return cuda_ && cuda_->pinned; }
     /// The stream in whose order CUDA memory was allocated and is freed; that of the caller for
@@ -269,6 +273,7 @@ private:
     bool owned_ = false;
     std::size_t bytes_;
     void* data_ = nullptr;
+    uint64 version_ = 0;
     std::unique_ptr<cuda_block> cuda_;
 };
 

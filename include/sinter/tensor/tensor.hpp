@@ -75,6 +75,10 @@ constexpr void check_assignable() {
     static_assert(symbol_of<E>::type == dtype_v<T>,
                   "The expression's element type differs from the tensor's: convert it with "
                   "astype<T>(expression).");
+    static_assert(!symbol_of<E>::has_variable,
+                  "An expression over variables is assigned to a tensor, which knows no gradient: "
+                  "assign it to a variable, or its value alone with detach(expression); under "
+                  "no_grad a variable records nothing.");
 }
 
 }  // namespace detail

@@ -7,11 +7,22 @@
 namespace sinter::ir {
 namespace op {
 
+// Named by derivatives.
+struct abs;
+struct erfc;
+struct exp;
+struct expm1;
+struct tanh;
+
 struct relu {
     static constexpr op_info info() { return {"relu", nullptr, 1, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return a <= T(0) ? T(0) : a;
+    }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return choose(y > 0.0, dy, 0.0);
     }
 };
 struct leaky_relu {
@@ -20,6 +31,10 @@ struct leaky_relu {
     SINTER_HD SINTER_INLINE static T value(T a, T slope) {
         return math::by_sign(a, a * slope, a);
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V slope, V, V dy) {
+        return {choose(a > 0.0, dy, dy * slope), choose(a > 0.0, 0.0, dy * a)};
+    }
 };
 struct elu {
     static constexpr op_info info() { return {"elu", nullptr, 2, yields::floating, 18}; }
@@ -27,12 +42,23 @@ struct elu {
     SINTER_HD SINTER_INLINE static T value(T a, T alpha) {
         return math::by_sign(a, alpha * math::expm1(a), a);
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V alpha, V y, V dy) {
+        return {choose(a > 0.0, dy, dy * (y + alpha)),
+                choose(a > 0.0, 0.0, dy * of<expm1>(a))};
+    }
 };
 struct celu {
     static constexpr op_info info() { return {"celu", nullptr, 2, yields::floating, 22}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T alpha) {
         return math::by_sign(a, alpha * math::expm1(a / alpha), a);
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V alpha, V, V dy) {
+        const V u = a / alpha, e = of<exp>(u);
+        return {choose(a > 0.0, dy, dy * e),
+                choose(a > 0.0, 0.0, dy * (of<expm1>(u) - u * e))};
     }
 };
 struct selu {
@@ -44,6 +70,12 @@ struct selu {
             T(1.7580993408473768599402175208123);  // scale times 1.6732632423543772848
         return math::by_sign(a, alpha * math::expm1(a), scale * a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V y, V dy) {
+        return choose(a > 0.0,
+                      1.0507009873554804934193349852946 * dy,
+                      dy * (y + 1.7580993408473768599402175208123));
+    }
 };
 struct sigmoid {
     static constexpr op_info info() { return {"sigmoid", nullptr, 1, yields::floating, 19}; }
@@ -53,6 +85,10 @@ struct sigmoid {
         const T e = math::exp(-math::copysign(a, T(1)));
         return math::by_sign(a, e, T(1)) / (T(1) + e);
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (y * (1.0 - y));
+    }
 };
 struct silu {
     static constexpr op_info info() { return {"silu", nullptr, 1, yields::floating, 20}; }
@@ -60,12 +96,22 @@ struct silu {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return a * sigmoid::value(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        const V s = of<sigmoid>(a);
+        return dy * (s * (1.0 + a * (1.0 - s)));
+    }
 };
 struct gelu {
     static constexpr op_info info() { return {"gelu", nullptr, 1, yields::floating, 34}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return T(0.5) * a * math::erfc(a * T(-0.70710678118654752440));
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        const V below = 0.5 * of<erfc>(-0.70710678118654752440 * a);
+        return dy * (below + 0.39894228040143267794 * (a * of<exp>(-0.5 * (a * a))));
     }
 };
 struct gelu_tanh {
@@ -76,6 +122,12 @@ struct gelu_tanh {
         return a * sigmoid::value(
                        a * (T(1.5957691216057307117) + T(0.071354816272600248776) * (a * a)));
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        const V q = a * a, s = of<sigmoid>(a * (1.5957691216057307117 + 0.071354816272600248776 * q));
+        const V slope = 1.5957691216057307117 + 0.21406444881780074633 * q;
+        return dy * (s + a * (s * (1.0 - s) * slope));
+    }
 };
 struct softplus {
     static constexpr op_info info() { return {"softplus", nullptr, 1, yields::floating, 36}; }
@@ -84,12 +136,21 @@ struct softplus {
         const T tail = math::log1p(math::exp(-math::copysign(a, T(1))));
         return math::by_sign(a, T(0), a) + tail;
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<sigmoid>(a);
+    }
 };
 struct softsign {
     static constexpr op_info info() { return {"softsign", nullptr, 1, yields::floating, 5}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return a / (T(1) + math::copysign(a, T(1)));
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        const V d = 1.0 + of<abs>(a);
+        return dy / (d * d);
     }
 };
 struct mish {
@@ -101,6 +162,11 @@ struct mish {
         const T n = math::by_sign(a, e * (e + T(2)), T(1) + T(2) * e);
         return a * (n / (n + math::by_sign(a, T(2), T(2) * (e * e))));
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        const V t = of<tanh>(of<softplus>(a));
+        return dy * (t + a * ((1.0 - t * t) * of<sigmoid>(a)));
+    }
 };
 struct hardsigmoid {
     static constexpr op_info info() { return {"hardsigmoid", nullptr, 1, yields::floating, 6}; }
@@ -108,12 +174,20 @@ struct hardsigmoid {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::ramp(a + T(3), T(6)) / T(6);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return choose(a > -3.0, choose(a < 3.0, dy / 6.0, 0.0), 0.0);
+    }
 };
 struct hardswish {
     static constexpr op_info info() { return {"hardswish", nullptr, 1, yields::floating, 7}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return a * hardsigmoid::value(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return choose(a > -3.0, choose(a < 3.0, dy * (a / 3.0 + 0.5), dy), 0.0);
     }
 };
 

@@ -6,11 +6,20 @@
 namespace sinter::ir {
 namespace op {
 
+// Named by derivatives.
+struct floor;
+struct sign;
+struct trunc;
+
 struct add {
     static constexpr op_info info() { return {"add", " + ", 2, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return wrapping(a, b, plus_f{});
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V, V, V, V dy) {
+        return {dy, dy};
     }
 };
 struct sub {
@@ -19,12 +28,20 @@ struct sub {
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return wrapping(a, b, minus_f{});
     }
+    template <class V>
+    static constexpr partials<V> derivative(V, V, V, V dy) {
+        return {dy, -dy};
+    }
 };
 struct mul {
     static constexpr op_info info() { return {"mul", " * ", 2, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return wrapping(a, b, times_f{});
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        return {dy * b, dy * a};
     }
 };
 struct div {
@@ -39,12 +56,20 @@ struct div {
             return static_cast<T>(a / b);
         }
     }
+    template <class V>
+    static constexpr partials<V> derivative(V, V b, V y, V dy) {
+        return {dy / b, -dy * y / b};
+    }
 };
 struct true_divide {
     static constexpr op_info info() { return {"true_divide", nullptr, 2, yields::floating, 4}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return a / b;
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V, V b, V y, V dy) {
+        return {dy / b, -dy * y / b};
     }
 };
 struct fmod {
@@ -56,6 +81,10 @@ struct fmod {
         } else {
             return b == 0 || b == T(-1) ? T(0) : static_cast<T>(a % b);
         }
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        return {dy, -dy * of<trunc>(a / b)};
     }
 };
 struct remainder {
@@ -69,6 +98,10 @@ struct remainder {
         } else {
             return r != 0 && is_negative(r) != is_negative(b) ? wrapping(r, b, plus_f{}) : r;
         }
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        return {dy, -dy * of<floor>(a / b)};
     }
 };
 struct floor_divide {
@@ -87,6 +120,10 @@ struct floor_divide {
             return below ? wrapping(q, T(1), minus_f{}) : q;
         }
     }
+    template <class V>
+    static constexpr partials<V> derivative(V, V, V, V) {
+        return {};
+    }
 };
 struct neg {
     static constexpr op_info info() { return {"neg", nullptr, 1, yields::same, 1}; }
@@ -97,6 +134,10 @@ struct neg {
         } else {
             return static_cast<T>(-a);
         }
+    }
+    template <class V>
+    static constexpr V derivative(V, V, V dy) {
+        return -dy;
     }
 };
 struct abs {
@@ -109,6 +150,10 @@ struct abs {
             return is_negative(a) ? neg::value(a) : a;
         }
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<sign>(a);
+    }
 };
 struct sign {
     static constexpr op_info info() { return {"sign", nullptr, 1, yields::same, 2}; }
@@ -120,12 +165,20 @@ struct sign {
             return is_negative(a) ? T(-1) : static_cast<T>(a != T(0));
         }
     }
+    template <class V>
+    static constexpr V derivative(V, V, V) {
+        return {};
+    }
 };
 struct square {
     static constexpr op_info info() { return {"square", nullptr, 1, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return wrapping(a, a, times_f{});
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * (2.0 * a);
     }
 };
 struct reciprocal {
@@ -134,12 +187,21 @@ struct reciprocal {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return T(1) / a;
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return -dy * (y * y);
+    }
 };
 struct maximum {
     static constexpr op_info info() { return {"maximum", nullptr, 2, yields::same, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return a > b || a != a ? a : b;  // NaN propagates
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        const V tie = choose(a == b, 0.5 * dy, 0.0);  // equal operands share it
+        return {choose(a > b, dy, tie), choose(a < b, dy, tie)};
     }
 };
 struct minimum {
@@ -148,12 +210,24 @@ struct minimum {
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return a < b || a != a ? a : b;
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        const V tie = choose(a == b, 0.5 * dy, 0.0);
+        return {choose(a < b, dy, tie), choose(a > b, dy, tie)};
+    }
 };
 struct clamp {
     static constexpr op_info info() { return {"clamp", nullptr, 3, yields::same, 2}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T low, T high) {
         return minimum::value(maximum::value(a, low), high);
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V low, V high, V, V dy) {
+        const V below = choose(low < high, dy, 0.0);
+        return {choose(a < low, 0.0, choose(a > high, 0.0, dy)),
+                choose(a < low, below, 0.0),
+                choose(a > high, dy, choose(high < low, dy, 0.0))};
     }
 };
 struct lerp {
@@ -163,12 +237,20 @@ struct lerp {
         // From the nearer end: exact at both.
         return math::by_sign(w - T(0.5), a + w * (b - a), b - (b - a) * (T(1) - w));
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V w, V, V dy) {
+        return {dy * (1.0 - w), dy * w, dy * (b - a)};
+    }
 };
 struct copysign {
     static constexpr op_info info() { return {"copysign", nullptr, 2, yields::floating, 1}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return math::copysign(a, b);
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V, V y, V dy) {
+        return {dy * (of<sign>(a) * of<sign>(y)), {}};
     }
 };
 struct where {
@@ -182,6 +264,10 @@ struct where {
         } else {
             return c ? a : b;
         }
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V c, V, V, V, V dy) {
+        return {{}, choose(c, dy, 0.0), choose(c, 0.0, dy)};
     }
 };
 

@@ -46,6 +46,20 @@ struct join_many<A, B, More...> : join_many<typename join_two<A, B>::type, More.
 template <class... L>
 using join_lists = typename join_many<L...>::type;
 
+/// Derivative rules, `derivative(operands..., y, dy)`: from the operands, the value y and the
+/// derivative dy of the result by y, the derivatives by the operands. V stands for a value of a
+/// graph: it has arithmetic, comparisons, `choose(condition, a, b)`, and `of<O>(a)` is operation O
+/// on it. One that is not given is zero everywhere.
+template <class O, class V, class... W>
+constexpr V of(V a, W... more) {
+    return V::template apply<O>(a, more...);
+}
+/// Those by several operands.
+template <class V>
+struct partials {
+    V a{}, b{}, c{};
+};
+
 template <class T>
 inline constexpr bool floating_v = same_v<T, float> || same_v<T, double>;
 

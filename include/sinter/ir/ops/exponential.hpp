@@ -7,11 +7,19 @@
 namespace sinter::ir {
 namespace op {
 
+// Named by derivatives.
+struct sigmoid;
+struct digamma;
+
 struct exp {
     static constexpr op_info info() { return {"exp", nullptr, 1, yields::floating, 14}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::exp(a);
+    }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * y;
     }
 };
 struct exp2 {
@@ -20,12 +28,20 @@ struct exp2 {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::exp2(a);
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (0.69314718055994530942 * y);
+    }
 };
 struct expm1 {
     static constexpr op_info info() { return {"expm1", nullptr, 1, yields::floating, 16}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::expm1(a);
+    }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (y + 1.0);
     }
 };
 struct log {
@@ -34,12 +50,20 @@ struct log {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::log(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / a;
+    }
 };
 struct log2 {
     static constexpr op_info info() { return {"log2", nullptr, 1, yields::floating, 14}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::log2(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / (0.69314718055994530942 * a);
     }
 };
 struct log10 {
@@ -48,12 +72,20 @@ struct log10 {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::log10(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / (2.3025850929940456840 * a);
+    }
 };
 struct log1p {
     static constexpr op_info info() { return {"log1p", nullptr, 1, yields::floating, 20}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::log1p(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / (1.0 + a);
     }
 };
 struct sqrt {
@@ -62,6 +94,10 @@ struct sqrt {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::sqrt(a);
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy / (2.0 * y);
+    }
 };
 struct rsqrt {
     static constexpr op_info info() { return {"rsqrt", nullptr, 1, yields::floating, 8}; }
@@ -69,12 +105,20 @@ struct rsqrt {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::rsqrt(a);
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (-0.5 * (y * y * y));
+    }
 };
 struct cbrt {
     static constexpr op_info info() { return {"cbrt", nullptr, 1, yields::floating, 20}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::cbrt(a);
+    }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy / (3.0 * (y * y));
     }
 };
 struct pow {
@@ -94,6 +138,12 @@ struct pow {
             return r;
         }
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V y, V dy) {
+        // x^0 is 1 everywhere, 0^x is 0 for x > 0.
+        const V flat = choose(a == 0.0, choose(b < 0.0, y, 0.0), y * of<log>(a));
+        return {dy * choose(b == 0.0, 0.0, b * of<pow>(a, b - 1.0)), dy * flat};
+    }
 };
 /// Equal operands are told apart because the difference of two infinities is no number.
 struct logaddexp {
@@ -103,12 +153,20 @@ struct logaddexp {
         const T above = math::log1p(math::exp(a < b ? a - b : b - a));
         return maximum::value(a, b) + (a == b ? T(0.69314718055994530942) : above);
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        return {dy * of<sigmoid>(a - b), dy * of<sigmoid>(b - a)};
+    }
 };
 struct hypot {
     static constexpr op_info info() { return {"hypot", nullptr, 2, yields::floating, 8}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return math::hypot(a, b);
+    }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V y, V dy) {
+        return {dy * (a / y), dy * (b / y)};
     }
 };
 struct erf {
@@ -117,6 +175,10 @@ struct erf {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::erf(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * (1.1283791670955125739 * of<exp>(-(a * a)));
+    }
 };
 struct erfc {
     static constexpr op_info info() { return {"erfc", nullptr, 1, yields::floating, 30}; }
@@ -124,12 +186,42 @@ struct erfc {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::erfc(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * (-1.1283791670955125739 * of<exp>(-(a * a)));
+    }
 };
 struct lgamma {
     static constexpr op_info info() { return {"lgamma", nullptr, 1, yields::floating, 60}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::lgamma(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<digamma>(a);
+    }
+};
+struct digamma {
+    static constexpr op_info info() { return {"digamma", nullptr, 1, yields::floating, 70}; }
+    template <class T>
+    SINTER_HD SINTER_INLINE static T value(T a) {
+        // Below 1/2 by reflection, then eight steps up to where its series in 1/z^2 holds.
+        const bool low = a < T(0.5);
+        const T r = math::choose(low, T(1) - a, a);
+        T steps = T(0);
+        for (int k = 0; k < 8; ++k) steps += T(1) / (r + T(k));
+        const T z = r + T(8), q = T(1) / (z * z);
+        T s = T(691.0 / 32760) - q * T(1.0 / 12);
+        s = T(1.0 / 132) - q * s;
+        s = T(1.0 / 240) - q * s;
+        s = T(1.0 / 252) - q * s;
+        s = T(1.0 / 120) - q * s;
+        s = T(1.0 / 12) - q * s;
+        constexpr T pi = T(3.1415926535897932385);
+        const T mirror = pi / math::tan(pi * (a - math::round(a)));
+        const T up = math::log(z) - (T(0.5) / z + q * s + steps);
+        return up - math::choose(low, mirror, T(0));
     }
 };
 
@@ -150,7 +242,8 @@ using exponential = op_list<op::exp,
                             op::logaddexp,
                             op::erf,
                             op::erfc,
-                            op::lgamma>;
+                            op::lgamma,
+                            op::digamma>;
 
 }  // namespace sinter::ir
 
@@ -227,5 +320,9 @@ auto erfc(A&& a) { return detail::elementwise<ir::op::erfc>(static_cast<A&&>(a))
 template <class A>
     requires elementwise_operands<A>
 auto lgamma(A&& a) { return detail::elementwise<ir::op::lgamma>(static_cast<A&&>(a)); }
+/// The derivative of lgamma. It has none itself.
+template <class A>
+    requires elementwise_operands<A>
+auto digamma(A&& a) { return detail::elementwise<ir::op::digamma>(static_cast<A&&>(a)); }
 
 }  // namespace sinter

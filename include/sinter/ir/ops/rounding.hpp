@@ -16,6 +16,10 @@ struct floor {
             return a;
         }
     }
+    template <class V>
+    static constexpr V derivative(V, V, V) {
+        return {};
+    }
 };
 struct ceil {
     static constexpr op_info info() { return {"ceil", nullptr, 1, yields::same, 3}; }
@@ -26,6 +30,10 @@ struct ceil {
         } else {
             return a;
         }
+    }
+    template <class V>
+    static constexpr V derivative(V, V, V) {
+        return {};
     }
 };
 struct round {
@@ -38,6 +46,10 @@ struct round {
             return a;
         }
     }
+    template <class V>
+    static constexpr V derivative(V, V, V) {
+        return {};
+    }
 };
 struct trunc {
     static constexpr op_info info() { return {"trunc", nullptr, 1, yields::same, 3}; }
@@ -48,6 +60,10 @@ struct trunc {
         } else {
             return a;
         }
+    }
+    template <class V>
+    static constexpr V derivative(V, V, V) {
+        return {};
     }
 };
 

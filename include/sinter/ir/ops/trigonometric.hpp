@@ -6,6 +6,11 @@
 namespace sinter::ir {
 namespace op {
 
+// Named by derivatives.
+struct cos;
+struct cosh;
+struct rsqrt;
+
 struct sin {
     static constexpr op_info info() { return {"sin", nullptr, 1, yields::floating, 14}; }
     template <class T>
@@ -16,6 +21,10 @@ struct sin {
     template <class T>
     SINTER_HD SINTER_INLINE static T near(T a) {
         return math::sin_near(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<cos>(a);
     }
 };
 struct cos {
@@ -29,6 +38,10 @@ struct cos {
     SINTER_HD SINTER_INLINE static T near(T a) {
         return math::cos_near(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return -dy * of<sin>(a);
+    }
 };
 struct tan {
     static constexpr op_info info() { return {"tan", nullptr, 1, yields::floating, 18}; }
@@ -41,12 +54,20 @@ struct tan {
     SINTER_HD SINTER_INLINE static T near(T a) {
         return math::tan_near(a);
     }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (1.0 + y * y);
+    }
 };
 struct asin {
     static constexpr op_info info() { return {"asin", nullptr, 1, yields::floating, 16}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::asin(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<rsqrt>(1.0 - a * a);
     }
 };
 struct acos {
@@ -55,12 +76,20 @@ struct acos {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::acos(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return -dy * of<rsqrt>(1.0 - a * a);
+    }
 };
 struct atan {
     static constexpr op_info info() { return {"atan", nullptr, 1, yields::floating, 18}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::atan(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / (1.0 + a * a);
     }
 };
 struct atan2 {
@@ -69,12 +98,21 @@ struct atan2 {
     SINTER_HD SINTER_INLINE static T value(T a, T b) {
         return math::atan2(a, b);
     }
+    template <class V>
+    static constexpr partials<V> derivative(V a, V b, V, V dy) {
+        const V r = a * a + b * b;
+        return {dy * (b / r), -dy * (a / r)};
+    }
 };
 struct sinh {
     static constexpr op_info info() { return {"sinh", nullptr, 1, yields::floating, 20}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::sinh(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<cosh>(a);
     }
 };
 struct cosh {
@@ -83,12 +121,20 @@ struct cosh {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::cosh(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<sinh>(a);
+    }
 };
 struct tanh {
     static constexpr op_info info() { return {"tanh", nullptr, 1, yields::floating, 20}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::tanh(a);
+    }
+    template <class V>
+    static constexpr V derivative(V, V y, V dy) {
+        return dy * (1.0 - y * y);
     }
 };
 struct asinh {
@@ -97,6 +143,10 @@ struct asinh {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::asinh(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<rsqrt>(a * a + 1.0);
+    }
 };
 struct acosh {
     static constexpr op_info info() { return {"acosh", nullptr, 1, yields::floating, 30}; }
@@ -104,12 +154,20 @@ struct acosh {
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::acosh(a);
     }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy * of<rsqrt>(a * a - 1.0);
+    }
 };
 struct atanh {
     static constexpr op_info info() { return {"atanh", nullptr, 1, yields::floating, 26}; }
     template <class T>
     SINTER_HD SINTER_INLINE static T value(T a) {
         return math::atanh(a);
+    }
+    template <class V>
+    static constexpr V derivative(V a, V, V dy) {
+        return dy / (1.0 - a * a);
     }
 };
 

@@ -1,0 +1,338 @@
+// The tape: what assignments to variables recorded, and the walk back over it. Ordinary code; the
+// programs of an assignment are tables.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "sinter/autodiff/accumulate.hpp"
+
+namespace sinter::autodiff {
+
+struct recorded;
+
+/// What handles on a variable share: its value, its gradient, and the assignment that made it.
+struct variable_state {
+    exec::made_array value, gradient;
+    int rank = 0;
+    bool requires_grad = false;
+    bool keeps_gradient = false;  // asked for although it is no leaf
+    const accumulator* sums = nullptr;
+    std::shared_ptr<recorded> from{};  // null: a leaf
+    std::vector<std::function<exec::made_array(const exec::made_array&)>> hooks{};
+};
+using state_ptr = std::shared_ptr<variable_state>;
+
+/// One assignment: the operands of its expression, what its forward program kept, and the programs
+/// of its gradients.
+struct recorded {
+    const gradient_table* table = nullptr;
+    operand_list operands{};
+    std::vector<exec::made_array> kept{};
+    std::vector<state_ptr> inputs{};  // by slot; null where no gradient is wanted
+    std::vector<uint64> versions{};   // of the arrays by slot, then of the kept values
+    uint64 number = 0;                // assignments before it have smaller ones
+    bool released = false;
+
+    recorded() = default;
+    recorded(const recorded&) = delete;
+    recorded& operator=(const recorded&) = delete;
+    // A chain of a hundred thousand assignments is freed one by one, not by recursion.
+    ~recorded() { release(); }
+    void release() {
+        std::vector<std::shared_ptr<recorded>> chain;
+        drop(chain);
+        while (!chain.empty()) {
+            const std::shared_ptr<recorded> last = std::move(chain.back());
+            chain.pop_back();
+            if (last.use_count() == 1) last->drop(chain);
+        }
+    }
+
+private:
+    void drop(std::vector<std::shared_ptr<recorded>>& chain) {
+        released = true;
+        kept.clear();
+        operands = {};  // holds states too: those in `inputs` outlive it
+        for (state_ptr& s : inputs)
+            if (s && s.use_count() == 1 && s->from) chain.push_back(std::move(s->from));
+        inputs.clear();
+    }
+};
+
+inline thread_local int gradients_off = 0;
+/// True unless a no_grad scope is alive on this thread.
+inline bool gradients_wanted() { return gradients_off == 0; }
+
+/// The variables among the operands of an expression, by the slots of one of its programs.
+class input_finder {
+public:
+    /// `all`: also variables that want no gradient.
+    input_finder(const exec::program_table& t, std::vector<state_ptr>& inputs, bool all = false)
+        : t_(t), inputs_(inputs), all_(all) {
+        inputs.resize(static_cast<std::size_t>(t.leaves));
+    }
+    void find(const operand_list& list) {
+        int slot = -1;
+        list.each_with_notes([&](const operand& o) {
+            if (o.what == ir::visit::note) {
+                auto state = std::static_pointer_cast<variable_state>(*o.owner);
+                if (all_ || state->requires_grad)
+                    inputs_[static_cast<std::size_t>(slot)] = std::move(state);
+                return true;
+            }
+            const exec::visited& v = t_.visits[at_++];
+            slot = v.slot;
+            if (v.what == ir::visit::share)
+                find(static_cast<const exec::shared_part*>(o.owner->get())->operands);
+            return true;
+        });
+    }
+
+private:
+    const exec::program_table& t_;
+    std::vector<state_ptr>& inputs_;
+    bool all_;
+    int at_ = 0;
+};
+
+/// True when some variable among the operands wants a gradient.
+inline bool wants_gradient(const operand_list& list) {
+    return !list.each_with_notes([](const operand& o) {
+        if (o.what == ir::visit::share)
+            return !wants_gradient(static_cast<const exec::shared_part*>(o.owner->get())->operands);
+        return o.what != ir::visit::note ||
+               !static_cast<const variable_state*>(o.owner->get())->requires_grad;
+    });
+}
+
+namespace detail {
+
+[[noreturn, gnu::cold]] inline void refuse_shared() {
+    throw error(
+        "Gradient: parts given to share() that look alike are different, and the gradient needs "
+        "to know them apart: assign one of them to a variable first.");
+}
+
+inline bool bind_and_choose(exec::binding& b, const operand_list* const* lists, int count) {
+    if (!exec::bind(b, lists, count)) return false;
+    b.choice = exec::choose(*b.table, b.value, b.where, b.room);
+    return true;
+}
+
+}  // namespace detail
+
+/// Evaluates an expression and records what its gradients need.
+inline std::shared_ptr<recorded> record(const gradient_table* tables,
+                                        int count,
+                                        const operand_list& list,
+                                        exec::made_array& result) {
+    static std::atomic<uint64> numbers{0};
+    const operand_list* const lists[] = {&list};
+    for (int i = 0; i < count; ++i) {
+        const gradient_table& g = tables[i];
+        const exec::program_table& t = g.forward();
+        exec::binding b(t);
+        if (!detail::bind_and_choose(b, lists, 1)) continue;
+        exec::target to[ir::max_roots];
+        exec::evaluation(b, lists, 1, to).run();
+        auto r = std::make_shared<recorded>();
+        r->table = &g;
+        result = {to[0].array, std::move(to[0].fresh)};
+        for (int j = 0, next = 1; j < g.kept; ++j) {
+            if (j == g.kept_result) {
+                r->kept.push_back(result);
+            } else {
+                r->kept.push_back({to[next].array, std::move(to[next].fresh)});
+                ++next;
+            }
+        }
+        input_finder(t, r->inputs).find(list);
+        for (int s = 0; s < t.leaves; ++s)
+            r->versions.push_back(b.leaf_memory[s] ? b.leaf_memory[s]->version() : 0);
+        for (const exec::made_array& m : r->kept) r->versions.push_back(m.memory->version());
+        r->operands.append(list);
+        r->number = ++numbers;
+        return r;
+    }
+    detail::refuse_shared();
+}
+
+namespace detail {
+
+[[noreturn, gnu::cold]] inline void refuse_changed() {
+    throw error(
+        "backward: an array that this gradient needs was changed in place after the assignment "
+        "that used it: change a copy (clone), or call backward first.");
+}
+inline void check_versions(const recorded& r, const exec::binding& b) {
+    const ir::graph_view& g = b.table->graph;
+    for (int i = 0; i < g.size; ++i) {
+        if (!b.choice.plan->plan.live[i] || g.n[i].k != ir::kind::leaf) continue;
+        const auto slot = static_cast<std::size_t>(g.n[i].slot);
+        if (slot < r.versions.size() && b.leaf_memory[slot]->version() != r.versions[slot])
+            refuse_changed();
+    }
+}
+
+}  // namespace detail
+
+/// Runs a program of gradients: calls take(input, gradient) for each part of one that is wanted.
+template <class Take>
+void run_gradients(exec::binding& b,
+                   const operand_list* const* lists,
+                   int count,
+                   const gradient_table& g,
+                   const std::vector<state_ptr>& inputs,
+                   Take&& take) {
+    exec::target to[ir::max_roots];
+    exec::evaluation(b, lists, count, to).run();
+    const exec::program_table& t = *b.table;
+    for (int k = 0; k < g.parts; ++k) {
+        const ir::gradient_part& p = g.part[k];
+        const state_ptr& input = inputs[static_cast<std::size_t>(p.slot)];
+        if (!input) continue;
+        const accumulator& sums = *input->sums;
+        exec::made_array part{to[k].array, std::move(to[k].fresh)};
+        const ir::array_ref& whole = b.leaf[p.slot];
+        const ir::array_ref& seen = p.through < 0 ? whole : b.at(p.through);
+        if (!exec::detail::same_extents(part.array, seen)) part = sums.sum_to(part, seen);
+        if (p.through >= 0) {
+            exec::made_array all = zeros_like(whole, part.memory->where());
+            exec::made_array view{
+                ir::seen_through(t.graph, all.array, t.graph.n[p.through].view, b.slice),
+                all.memory};
+            sums.add_to(view, part);
+            part = std::move(all);
+        }
+        take(input, std::move(part));
+    }
+}
+
+/// The gradients of recorded assignment `r`, given the derivative by its result.
+template <class Take>
+void run_backward(const recorded& r, const exec::made_array& seed, Take&& take) {
+    const gradient_table& g = *r.table;
+    if (g.parts == 0) return;
+    operand_list extra;
+    for (const exec::made_array& m : r.kept) detail::add_array(extra, m);
+    detail::add_array(extra, seed);
+    const operand_list* const lists[] = {&r.operands, &extra};
+    exec::binding b(g.backward());
+    if (!detail::bind_and_choose(b, lists, 2)) detail::refuse_shared();
+    detail::check_versions(r, b);
+    run_gradients(b, lists, 2, g, r.inputs, take);
+}
+
+/// The gradients of an expression that is not recorded.
+template <class Take>
+void run_unrecorded(const gradient_table* tables,
+                    int count,
+                    const operand_list* list,
+                    Take&& take) {
+    for (int i = 0; i < count; ++i) {
+        const gradient_table& g = tables[i];
+        if (g.parts == 0) return;
+        const exec::program_table& t = g.backward();
+        exec::binding b(t);
+        if (!detail::bind_and_choose(b, &list, 1)) continue;
+        std::vector<state_ptr> inputs;
+        input_finder(t, inputs, true).find(*list);
+        run_gradients(b, &list, 1, g, inputs, take);
+        return;
+    }
+    detail::refuse_shared();
+}
+
+/// What backward() will run for an expression with these operands, in words. `Explain` writes the
+/// plan of a binding.
+template <class Explain>
+std::string explain_backward(const gradient_table* tables,
+                             int count,
+                             const operand_list& list,
+                             Explain explain) {
+    for (int i = 0; i < count; ++i) {
+        const gradient_table& g = tables[i];
+        if (g.parts == 0) return "no gradients\n";
+        const operand_list* const first[] = {&list};
+        exec::binding forward(g.forward());
+        if (!exec::bind(forward, first, 1)) continue;
+        operand_list extra;
+        const auto add = [&](short node) {
+            exec::made_array m{forward.at(node),
+                               runtime::storage::borrow(forward.where, nullptr, 0)};
+            m.array.data = nullptr;
+            ir::make_row_major(m.array);
+            detail::add_array(extra, m);
+        };
+        for (int k = 0; k < g.kept; ++k) add(g.kept_node[k]);
+        add(g.top);
+        const operand_list* const lists[] = {&list, &extra};
+        exec::binding b(g.backward());
+        if (detail::bind_and_choose(b, lists, 2)) return explain(b);
+    }
+    detail::refuse_shared();
+}
+
+/// Walks back from `root`, whose derivative is `seed`.
+class backward_walk {
+public:
+    explicit backward_walk(bool retain) : retain_(retain) {}
+
+    void run(const state_ptr& root, exec::made_array seed) {
+        give(root, std::move(seed));
+        while (!waiting_.empty()) {
+            auto at = waiting_.begin();
+            const state_ptr s = at->second.state;
+            exec::made_array gradient = std::move(at->second.gradient);
+            waiting_.erase(at);
+            arrive(*s, gradient);
+            if (s->from) pass(*s->from, gradient);
+        }
+    }
+
+private:
+    struct entry {
+        state_ptr state;
+        exec::made_array gradient;
+    };
+    // The latest assignment first.
+    using key = std::pair<uint64, const variable_state*>;
+
+    void give(const state_ptr& s, exec::made_array gradient) {
+        entry& e = waiting_[{s->from ? s->from->number : 0, s.get()}];
+        if (!e.state) {
+            e = {s, std::move(gradient)};
+        } else if (e.gradient.memory.use_count() == 1) {
+            s->sums->add_to(e.gradient, gradient);
+        } else {
+            e.gradient = s->sums->sum_of(e.gradient, gradient);
+        }
+    }
+    static void arrive(variable_state& s, exec::made_array& gradient) {
+        for (const auto& hook : s.hooks) gradient = hook(gradient);
+        if (s.from && !s.keeps_gradient) return;
+        if (s.gradient.memory) {
+            s.sums->add_to(s.gradient, gradient);
+        } else if (gradient.memory.use_count() == 1) {
+            s.gradient = gradient;
+        } else {
+            s.gradient = accumulator::copy_of(gradient);
+        }
+    }
+    void pass(recorded& r, const exec::made_array& gradient) {
+        if (r.released)
+            throw error(
+                "backward: an earlier backward() has freed what this gradient needs: call it with "
+                "retain_graph, or compute the loss again.");
+        run_backward(r, gradient, [&](const state_ptr& to, exec::made_array part) {
+            give(to, std::move(part));
+        });
+        if (!retain_) r.release();
+    }
+
+    bool retain_;
+    std::map<key, entry, std::greater<>> waiting_;
+};
+
+}  // namespace sinter::autodiff

@@ -1,0 +1,165 @@
+// The tape: what is recorded, when it runs, what it frees and what it refuses.
+#include "autodiff/support.hpp"
+
+using namespace autodiff_test;
+
+namespace {
+
+using fvar2 = sn::variable<float, 2>;
+using fvar1 = sn::variable<float, 1>;
+using fvar0 = sn::variable<float, 0>;
+
+std::string what_of(const std::function<void()>& f) {
+    try {
+        f();
+    } catch (const sn::error& e) {
+        return e.what();
+    }
+    return "nothing was thrown";
+}
+bool says(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("gradients add up over uses and over calls") {
+    on_each_device([](device) {
+        const fvar1 x(sn::tensor<float, 1>{1, 2, 3});
+        const fvar0 loss = sum(x * x);
+        CHECK(loss.item() == 14);
+        loss.backward();
+        CHECK(get(x.grad()).of == std::vector<double>{2, 4, 6});
+        const fvar0 again = sum(x);
+        again.backward();
+        CHECK(get(x.grad()).of == std::vector<double>{3, 5, 7});
+        fvar1 y = x;
+        y.zero_grad();
+        CHECK_FALSE(x.has_grad());
+        CHECK(get(x.grad()).of == std::vector<double>{0, 0, 0});
+    });
+}
+
+TEST_CASE("a loop records one step per assignment") {
+    on_each_device([](device) {
+        const var<2> a = normal<2>({{3, 4}});
+        std::vector<var<2>> w;
+        for (int i = 0; i < 4; ++i) w.push_back(normal<2>({{4, 4}}));
+        const var<1> b = normal<1>({{4}});
+        const auto net = [&](auto& x, auto& w0, auto& bias) {
+            var<2> h = tanh(x);
+            for (std::size_t i = 0; i < w.size(); ++i)
+                h = tanh(matmul(h, i == 1 ? w0 : w[i]) + bias) + h;
+            return sum(h * h);
+        };
+        CHECK(agrees(net, a, w[1], b));
+    });
+}
+
+TEST_CASE("what backward used is freed, and a second one is refused") {
+    on_each_device([](device) {
+        const fvar1 x(sn::tensor<float, 1>{1, 2, 3});
+        const fvar1 h = exp(x);
+        const fvar0 loss = sum(h * h);
+        loss.backward(sn::retain_graph);
+        loss.backward();
+        CHECK(get(x.grad()).of[0] == doctest::Approx(4 * std::exp(2.0)));
+        CHECK(says(what_of([&] { loss.backward(); }), "retain_graph"));
+    });
+}
+
+TEST_CASE("a kept value that was changed in place is refused") {
+    on_each_device([](device) {
+        const fvar1 x(sn::tensor<float, 1>{1, 2, 3});
+        sn::tensor<float, 1> t{4, 5, 6};
+        const fvar0 loss = sum(x * t), other = sum(x + t);
+        t += 1.0F;
+        CHECK(says(what_of([&] { loss.backward(); }), "changed in place"));
+        other.backward();  // needs no value of t
+        CHECK(get(x.grad()).of == std::vector<double>{1, 1, 1});
+    });
+}
+
+TEST_CASE("no_grad, detach and constants pass no gradient") {
+    on_each_device([](device) {
+        const fvar1 x(sn::tensor<float, 1>{1, 2, 3}),
+            c = sn::constant(sn::tensor<float, 1>{2, 2, 2});
+        {
+            const sn::no_grad scope;
+            const fvar0 y = sum(x * x);
+            CHECK_FALSE(y.requires_grad());
+            CHECK(says(what_of([&] { y.backward(); }), "no_grad"));
+        }
+        const fvar0 loss = sum(x * detach(x) * c * stop_gradient(exp(x)));
+        loss.backward();
+        CHECK(get(x.grad()).of[1] == doctest::Approx(2 * 2 * std::exp(2.0)));
+        CHECK_FALSE(c.has_grad());
+        const sn::tensor<float, 1> plain = detach(x * 2.0F);
+        CHECK(get(plain).of == std::vector<double>{2, 4, 6});
+        fvar0 constant_result = loss;
+        constant_result = sum(c * c);
+        CHECK_FALSE(constant_result.requires_grad());
+    });
+}
+
+TEST_CASE("hooks see gradients and may replace them") {
+    const fvar1 x(sn::tensor<float, 1>{1, 2, 3});
+    fvar1 h = x * 2.0F;
+    h.retain_grad();
+    int seen = 0;
+    h.register_hook([&](const sn::tensor<float, 1>&) { ++seen; });
+    h.register_hook([](const sn::tensor<float, 1>& g) { return eval(g * 10.0F); });
+    const fvar0 loss = sum(h * h);
+    loss.backward();
+    CHECK(seen == 1);
+    CHECK(get(h.grad()).of == std::vector<double>{40, 80, 120});
+    CHECK(get(x.grad()).of == std::vector<double>{80, 160, 240});
+}
+
+TEST_CASE("backward from an array takes a seed of its shape") {
+    const fvar1 x(sn::tensor<float, 1>{1, 2, 3});
+    const fvar1 y = x * x;
+    CHECK(says(what_of([&] { y.backward(sn::tensor<float, 1>{1, 2}); }), "shape (2,)"));
+    y.backward(sn::tensor<float, 1>{1, 0, 2});
+    CHECK(get(x.grad()).of == std::vector<double>{2, 0, 12});
+}
+
+TEST_CASE("a long chain of assignments is freed without recursion") {
+    const fvar0 x(sn::tensor<float, 0>(1.0F));
+    fvar0 y = x * 1.0F;
+    for (int i = 0; i < 20000; ++i) y = y * 1.0F;
+    y.backward(sn::retain_graph);
+    CHECK(x.grad().item() == 1);
+    y = x * 2.0F;
+    CHECK(y.item() == 2);
+}
+
+TEST_CASE("grad of an expression records nothing") {
+    on_each_device([](device) {
+        const fvar1 x(sn::tensor<float, 1>{1, 2, 3}), y(sn::tensor<float, 1>{4, 5, 6}),
+            z(sn::tensor<float, 1>{4, 5, 6});
+        const auto [gx, gy, gz] = grad(sum(x * x * y), x, y, z);
+        CHECK(get(gx).of == std::vector<double>{8, 20, 36});
+        CHECK(get(gy).of == std::vector<double>{1, 4, 9});
+        CHECK(get(gz).of == std::vector<double>{0, 0, 0});
+        CHECK_FALSE(x.has_grad());
+    });
+}
+
+TEST_CASE("a leaf's gradient is one array however it is used") {
+    on_each_device([](device) {
+        const fvar2 x(sn::tensor<float, 2>{{1, 2}, {3, 4}});
+        const fvar0 loss = sum(x * transpose(x)) + sum(slice(x, range(0, 1)));
+        loss.backward();
+        CHECK(get(x.grad()).of == std::vector<double>{3, 7, 4, 8});
+    });
+}
+
+TEST_CASE("types: half and bfloat16 gradients keep their type") {
+    on_each_device([](device) {
+        const sn::variable<half, 1> x(sn::tensor<half, 1>{half(1.0F), half(2.0F)});
+        const sn::variable<float, 0> loss = sum(astype<float>(x * x));
+        loss.backward();
+        CHECK(get(x.grad()).of == std::vector<double>{2, 4});
+    });
+}
