@@ -10,12 +10,14 @@ memory. SASS (the output of cuobjdump -sass) is what runs; there only widths and
 
 A line of the table, the first whose pattern fits the kernel counts:
 
-    pattern | 16-byte loads | 16-byte stores | 64-bit products | divisions | why
+    pattern | 16-byte loads | 16-byte stores | 64-bit products | divisions | [tensor cores |] why
 
 The first two are the least number of such accesses of global memory, the next two the most integer
 products of 64 bits and integer divisions that one inner loop may hold; "any" asks for nothing. A loop
 is the natural loop of a back edge of the control flow graph; an inner loop is one without another in
-it. Local memory is never allowed.
+it. Local memory is never allowed. Tensor cores: "products, matrices, copies" are the least numbers of
+mma, of ldmatrix and of cp.async of 16 bytes in the smallest loop with an mma; sm_75, which has other
+ones, is not asked.
 """
 import argparse
 import fnmatch
@@ -33,6 +35,7 @@ LOAD = re.compile(r"\bld(\.\w+)*\.global(\.\w+)*" + WIDE)
 STORE = re.compile(r"\bst(\.\w+)*\.global(\.\w+)*" + WIDE)
 PRODUCT = re.compile(r"\b(mul|mad)\.(lo|hi)\.[su]64\b")
 DIVISION = re.compile(r"\b(div|rem)\.[su](16|32|64)\b")
+TENSOR = [re.compile(p) for p in (r"\bmma\.sync\b", r"\bldmatrix\b", r"\bcp\.async\.cg\b.*\b16\b")]
 LOCAL = re.compile(r"(^|\s)(\.local\b|(ld|st)(\.\w+)*\.local\b)")
 
 
@@ -79,8 +82,8 @@ def blocks_of(lines):
     return blocks, follow
 
 
-def inner_loops(follow):
-    """The natural loops (sets of block numbers) that hold no other."""
+def natural_loops(follow):
+    """The natural loops (sets of block numbers) by the block that they begin with."""
     count = len(follow)
     before = [[] for _ in range(count)]
     for i, after in enumerate(follow):
@@ -108,6 +111,11 @@ def inner_loops(follow):
                 if block not in body:
                     body.add(block)
                     stack += before[block]
+    return loops
+
+
+def inner_loops(loops):
+    """Those that hold no other."""
     return [body for head, body in loops.items()
             if not any(other in body for other in loops if other != head)]
 
@@ -115,15 +123,27 @@ def inner_loops(follow):
 def facts_of(lines):
     """What the rules ask of a kernel."""
     blocks, follow = blocks_of(lines)
-    loops = [[line for i in sorted(body) for line in blocks[i]] for body in inner_loops(follow)]
+    every = natural_loops(follow)
+
+    def lines_in(body):
+        return [line for i in sorted(body) for line in blocks[i]]
+
+    loops = [lines_in(body) for body in inner_loops(every)]
+
+    def count(pattern, loop):
+        return sum(bool(pattern.search(line)) for line in loop)
 
     def most(pattern):
-        return max((sum(bool(pattern.search(line)) for line in loop) for loop in loops), default=0)
+        return max((count(pattern, loop) for loop in loops), default=0)
+
+    multiplying = min((loop for loop in map(lines_in, every.values()) if count(TENSOR[0], loop)),
+                      key=len, default=[])
 
     return {"loads": sum(bool(LOAD.search(line)) for line in lines),
             "stores": sum(bool(STORE.search(line)) for line in lines),
             "products": most(PRODUCT), "divisions": most(DIVISION), "loops": len(loops),
-            "local": sum(bool(LOCAL.search(line)) for line in lines)}
+            "local": sum(bool(LOCAL.search(line)) for line in lines),
+            "tensor": tuple(count(pattern, multiplying) for pattern in TENSOR)}
 
 
 def read_table(text):
@@ -132,8 +152,11 @@ def read_table(text):
         if line.strip() and not line.startswith("#"):
             pattern, *numbers, _why = [cell.strip() for cell in line.split("|")]
             names = ("loads", "stores", "products", "divisions")
-            table.append((pattern, {n: None if v == "any" else int(v)
-                                    for n, v in zip(names, numbers, strict=True)}))
+            tensor = numbers.pop() if len(numbers) > len(names) else None
+            wanted = {n: None if v == "any" else int(v) for n, v in zip(names, numbers, strict=True)}
+            if tensor:
+                wanted["tensor"] = tuple(int(n) for n in tensor.split(","))
+            table.append((pattern, wanted))
     return table
 
 
@@ -146,6 +169,10 @@ def complaints(facts, wanted):
     for name, what in (("products", "integer products of 64 bits"), ("divisions", "integer divisions")):
         if wanted[name] is not None and facts.get(name, 0) > wanted[name]:
             wrong.append(f"{facts[name]} {what} in an inner loop, at most {wanted[name]} allowed")
+    for name, least, found in zip(("mma", "ldmatrix", "cp.async of 16 bytes"), wanted.get("tensor", ()),
+                                  facts.get("tensor", ())):
+        if found < least:
+            wrong.append(f"{found} {name} in the loop that multiplies, at least {least} expected")
     if facts["local"]:
         wrong.append(f"{facts['local']} uses of local memory")
     return wrong
@@ -171,6 +198,8 @@ def check(where, kernels, table, read):
         if wanted is None:
             wrong.append(f"{where}: {names[symbol]}: no line of the table fits")
             continue
+        if "sm_75" in where:
+            wanted = wanted | {"tensor": ()}
         wrong += [f"{where}: {names[symbol]}: {text}" for text in complaints(read(lines), wanted)]
     if not kernels:
         wrong.append(f"{where}: no kernel found")
@@ -240,12 +269,19 @@ $L__BB0_3:
         return facts_of(kernels_of(text.replace("INNER", inner))["k"])
 
     clean = facts("div.rn.f32 %f1, %f2, %f3;")  # the outer loop may divide
-    assert clean == {"loads": 1, "stores": 1, "products": 0, "divisions": 0, "loops": 1, "local": 0}, clean
+    assert clean == {"loads": 1, "stores": 1, "products": 0, "divisions": 0, "loops": 1, "local": 0,
+                     "tensor": (0, 0, 0)}, clean
     assert not complaints(clean, STRICT)
     for inner in ("div.s64 %rd1, %rd2, %rd3;", "rem.u32 %r1, %r2, %r3;", "mul.hi.u64 %rd1, %rd2, %rd3;",
                   "mad.lo.s64 %rd1, %rd2, %rd3, %rd4;", "ld.local.f32 %f1, [%rd1];"):
         assert complaints(facts(inner), STRICT), inner
     assert complaints(clean, STRICT | {"loads": 2}) and complaints(clean, STRICT | {"stores": 2})
+    ring = facts("mma.sync.x {%f1}, {%r1};\n ldmatrix.sync.x {%r1}, [%r2];\n"
+                 " cp.async.cg.shared.global [%r1], [%rd1], 16, %r2;")
+    assert ring["tensor"] == (1, 1, 1), ring
+    assert not complaints(ring, STRICT | {"tensor": (1, 1, 1)})
+    assert complaints(ring, STRICT | {"tensor": (1, 1, 2)}) and complaints(clean, STRICT | {"tensor": (1, 0, 0)})
+    assert read_table("m | any | any | any | any | 32, 12, 4 | why")[0][1]["tensor"] == (32, 12, 4)
     table = read_table("# comment\nmap_x | 2 | any | 0 | 1 | why\nmap_* | 1 | 1 | 0 | 0 |\n")
     assert table[0] == ("map_x", {"loads": 2, "stores": None, "products": 0, "divisions": 1})
     assert check("t", {"other": []}, table, facts_of) and check("t", {}, table, facts_of)

@@ -342,24 +342,27 @@ struct mma_operands {
     float* d;
     const uint32 *a, *b;
 };
-float low_half(uint32 w) { return bfloat16::from_bits(static_cast<std::uint16_t>(w)); }
-float high_half(uint32 w) { return bfloat16::from_bits(static_cast<std::uint16_t>(w >> 16)); }
+// One half of a word as a bfloat16, or as a half.
+float number(uint32 word, bool high, bool of_half) {
+    const auto bits = static_cast<std::uint16_t>(high ? word >> 16 : word);
+    return of_half ? float(half::from_bits(bits)) : float(bfloat16::from_bits(bits));
+}
 }  // namespace
 
-void mma_bf16_16816(float* d, const uint32* a, const uint32* b, location l) {
+void mma_16816(float* d, const uint32* a, const uint32* b, bool of_half, location l) {
     mma_operands mine{d, a, b};
-    meet(mma_kind, full_lanes, &mine, l, [](void** payloads, unsigned, warp_state&) {
+    meet(mma_kind, full_lanes, &mine, l, [of_half](void** payloads, unsigned, warp_state&) {
         float left[16][16], right[16][8];
         for (int lane = 0; lane < 32; ++lane) {
             const auto& p = *static_cast<mma_operands*>(payloads[lane]);
             const int g = lane / 4, t = 2 * (lane % 4);
             for (int h = 0; h < 4; ++h) {
-                left[g + 8 * (h & 1)][t + 8 * (h >> 1)] = low_half(p.a[h]);
-                left[g + 8 * (h & 1)][t + 8 * (h >> 1) + 1] = high_half(p.a[h]);
+                left[g + 8 * (h & 1)][t + 8 * (h >> 1)] = number(p.a[h], false, of_half);
+                left[g + 8 * (h & 1)][t + 8 * (h >> 1) + 1] = number(p.a[h], true, of_half);
             }
             for (int h = 0; h < 2; ++h) {
-                right[t + 8 * h][g] = low_half(p.b[h]);
-                right[t + 8 * h + 1][g] = high_half(p.b[h]);
+                right[t + 8 * h][g] = number(p.b[h], false, of_half);
+                right[t + 8 * h + 1][g] = number(p.b[h], true, of_half);
             }
         }
         float sums[16][8] = {};

@@ -222,13 +222,14 @@ TEST_CASE("emulator: sectors of global memory are counted") {
 
 // ---- Matrices
 
+template <class T>
 struct multiply_twice {
     static constexpr int max_threads = 32, min_blocks = 1;
-    const bfloat16 *a, *b;  // 16x16 and 8x16, both with k along the rows
-    float *hard, *soft;     // 16x8
+    const T *a, *b;      // 16x16 and 8x16, both with k along the rows
+    float *hard, *soft;  // 16x8
     void operator()() const {
-        bfloat16(&sa)[256] = simt::shared<bfloat16[256], struct a_tag>();
-        bfloat16(&sb)[128] = simt::shared<bfloat16[128], struct b_tag>();
+        T(&sa)[256] = simt::shared<T[256], struct a_tag>();
+        T(&sb)[128] = simt::shared<T[128], struct b_tag>();
         const int l = int(simt::lane());
         simt::store_shared<8>(&sa[l * 8], simt::load<8>(a + l * 8));
         if (l < 16) simt::store_shared<8>(&sb[l * 8], simt::load<8>(b + l * 8));
@@ -238,8 +239,8 @@ struct multiply_twice {
         simt::ldmatrix_x4(fb, &sb[(l % 8) * 16 + (l / 8 % 2) * 8]);
         const uint32 pair[2] = {fb[0], fb[1]};
         float d[4] = {1, 2, 3, 4}, e[4] = {1, 2, 3, 4};
-        simt::mma_bf16_16816(d, fa, pair);
-        simt::software_mma_bf16_16816<simt::shuffle_between_lanes>(e, fa, pair);
+        simt::mma_16816<T>(d, fa, pair);
+        simt::software_mma_16816<T, simt::shuffle_between_lanes>(e, fa, pair);
         for (int i = 0; i < 4; ++i) {
             const int at = (l / 4 + 8 * (i / 2)) * 8 + 2 * (l % 4) + i % 2;
             hard[at] = d[i] - float(i + 1);
@@ -247,14 +248,15 @@ struct multiply_twice {
         }
     }
 };
-TEST_CASE("emulator: ldmatrix and mma against shuffles and against loops") {
+template <class T>
+void check_products() {
     under_all_schedules([] {
-        std::vector<bfloat16> a(256), b(128);
-        for (int i = 0; i < 256; ++i) a[std::size_t(i)] = bfloat16(float(i * 7 % 23) - 11);
-        for (int i = 0; i < 128; ++i) b[std::size_t(i)] = bfloat16(float(i * 5 % 19) - 9);
-        buffer<bfloat16> da(a), db(b);
+        std::vector<T> a(256), b(128);
+        for (int i = 0; i < 256; ++i) a[std::size_t(i)] = T(float(i * 7 % 23) - 11);
+        for (int i = 0; i < 128; ++i) b[std::size_t(i)] = T(float(i * 5 % 19) - 9);
+        buffer<T> da(a), db(b);
         buffer<float> hard(std::size_t(128)), soft(std::size_t(128));
-        run(multiply_twice{da.p(), db.p(), hard.p(), soft.p()}, {1}, {32});
+        run(multiply_twice<T>{da.p(), db.p(), hard.p(), soft.p()}, {1}, {32});
         const auto h = hard.host(), s = soft.host();
         for (std::size_t i = 0; i < 16; ++i)
             for (std::size_t j = 0; j < 8; ++j) {
@@ -268,6 +270,10 @@ TEST_CASE("emulator: ldmatrix and mma against shuffles and against loops") {
         // Rows of 32 bytes: four rows cover all banks, so 8 rows need one more pass each.
         CHECK(emulator::last().stats.ldmatrix_conflicts == 8);
     });
+}
+TEST_CASE("emulator: ldmatrix and mma against shuffles and against loops") {
+    check_products<sinter::bfloat16>();
+    check_products<sinter::half>();
 }
 struct transposed_load {
     static constexpr int max_threads = 32, min_blocks = 1;

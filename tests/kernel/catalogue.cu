@@ -36,6 +36,7 @@ struct matmul_f32 : kernel::kernel_of<stage<plain<dtype::f32>>> {};
 struct matmul_f64 : kernel::kernel_of<stage<plain<dtype::f64>>> {};
 struct matmul_i64 : kernel::kernel_of<stage<plain<dtype::i64>>> {};
 struct matmul_bf16 : kernel::kernel_of<stage<plain<dtype::bf16>>> {};
+struct matmul_f16 : kernel::kernel_of<stage<plain<dtype::f16>>> {};
 struct matmul_fused_f32 : kernel::kernel_of<stage<fused<dtype::f32>>> {};
 struct matmul_fused_f64 : kernel::kernel_of<stage<fused<dtype::f64>>> {};
 struct matmul_fused_bf16 : kernel::kernel_of<stage<fused<dtype::bf16>>> {};
@@ -45,7 +46,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[30];
+const void* entries[31];
 void all() {
     keep<map_f32,
          map_f64,
@@ -73,6 +74,7 @@ void all() {
          matmul_f64,
          matmul_i64,
          matmul_bf16,
+         matmul_f16,
          matmul_fused_f32,
          matmul_fused_f64,
          matmul_fused_bf16,

@@ -87,6 +87,7 @@ TEST_CASE("matmul: every type, size and layout") {
         for (const layout l : layouts) {
             check_plain<float>(e, l, layout::rows);
             check_plain<bfloat16>(e, l, layout::rows);
+            check_plain<half>(e, layout::columns, l);
         }
         check_plain<float>(e, layout::rows, layout::columns, 1);
         check_plain<double>(e, layout::rows, layout::rows);
@@ -95,12 +96,15 @@ TEST_CASE("matmul: every type, size and layout") {
         check_plain<bfloat16>(e, layout::columns, layout::columns);
         check_plain<bfloat16>(e, layout::rows, layout::columns, 8);
         check_plain<bfloat16>(e, layout::rows, layout::columns, 3);
+        check_plain<half>(e, layout::columns, layout::rows, 8);
     }
 }
 TEST_CASE("matmul: under every schedule") {
     under_all_schedules([] {
         check_plain<float>({70, 65, 40}, layout::rows, layout::rows);
         check_plain<bfloat16>({130, 65, 70}, layout::rows, layout::columns);
+        check_plain<bfloat16>({72, 136, 168}, layout::columns, layout::rows);
+        check_plain<half>({130, 72, 136}, layout::rows, layout::rows);
     });
 }
 
@@ -113,7 +117,8 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(f.stats.bytes_stored == 64 * 64 * 4);
             const auto d = check_plain<double>({64, 64, 32}, l, k);
             CHECK(d.stats.shared_conflicts == 0);
-            const auto h = check_plain<bfloat16>({128, 128, 96}, l, k);
+            const auto h = k == layout::rows ? check_plain<bfloat16>({128, 128, 96}, l, k)
+                                             : check_plain<half>({128, 128, 96}, l, k);
             CHECK(h.stats.shared_conflicts == 0);
             CHECK(h.stats.ldmatrix_conflicts == 0);
             CHECK(h.stats.ldmatrix > 0);
@@ -121,11 +126,15 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(h.stats.bytes_stored == 128 * 128 * 2);
             // 8 x 4 x 4 products of 16 x 8 x 16 in each of 6 steps of 16 along k.
             CHECK(h.stats.mma == 8 * 4 * 4 * 6);
-            // Eight at a time where k is contiguous and the row starts aligned.
-            const std::uint64_t chunks = 128 * 96 / 8,
-                                left = l == layout::rows ? chunks : 8 * chunks,
-                                right = k == layout::columns ? chunks : 8 * chunks;
-            CHECK(h.stats.loads == left + right);
+            // Eight at a time, past the registers, whichever axis is contiguous.
+            CHECK(h.stats.async_copies == 2 * 128 * 96 / 8);
+            CHECK(h.stats.loads == h.stats.async_copies);
+            // Not aligned: one by one, into the same places.
+            const auto odd = check_plain<half>({128, 128, 64}, l, k, 1);
+            CHECK(odd.stats.async_copies == 0);
+            CHECK(odd.stats.loads == 2 * 128 * 64);
+            CHECK(odd.stats.shared_conflicts == 0);
+            CHECK(odd.stats.ldmatrix_conflicts == 0);
         }
 }
 
@@ -170,6 +179,7 @@ TEST_CASE("matmul: a batch and several summed axes, in one launch") {
             check_batch<float>(2, 3, e, s);
             check_batch<double>(1, 2, e, s);
             check_batch<bfloat16>(3, 2, e, s);
+            check_batch<half>(1, 2, e, s);
             check_batch<int64>(2, 1, e, s);
         }
     check_batch<bfloat16>(2, 2, {130, 20, 64}, 2);
@@ -237,6 +247,7 @@ TEST_CASE("matmul: prologue on both operands, epilogue with several operands and
         check_fused<int64>(e, true, 0);
         check_fused<bfloat16>(e, true, 0);
         check_fused<bfloat16>(e, false, 5);
+        check_fused<half>(e, true, 3);
     }
     under_all_schedules([] {
         check_fused<float>({66, 3, 20}, true, 0);

@@ -39,9 +39,9 @@ struct without {
             return simt::shfl(v, source);
         }
     }
-    template <int Site>
+    template <int Site, int Pending = 0>
     static void copies() {
-        if constexpr (Kind != site::copies || Site != Number) simt::cp_async_wait<0>();
+        if constexpr (Kind != site::copies || Site != Number) simt::cp_async_wait<Pending>();
     }
     template <int Site>
     static void counter(const unsigned* p, unsigned value) {
@@ -168,7 +168,7 @@ bool matmul_runs() {
 }
 template <class Sync>
 bool mma_runs() {
-    return product_runs<Sync, bfloat16>(128, 100, 100);
+    return product_runs<Sync, bfloat16>(128, 104, 136);
 }
 
 struct mutant {
@@ -210,6 +210,7 @@ constexpr mutant mutants[] = {
     {"matmul, tensor cores: barrier 1", mma_runs<without<site::block, 1>>, true},
     {"matmul, tensor cores: barrier 2", mma_runs<without<site::block, 2>>, true},
     {"matmul, tensor cores: barrier 3", mma_runs<without<site::block, 3>>, true},
+    {"matmul, tensor cores: copies 0", mma_runs<without<site::copies, 0>>, true, true},
 };
 
 // How many schedules notice.

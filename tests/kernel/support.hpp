@@ -19,6 +19,7 @@ namespace emulator = sinter::emulator;
 namespace kernel = sinter::kernel;
 namespace simt = sinter::simt;
 using sinter::bfloat16;
+using sinter::half;
 using sinter::uint32;
 
 using sinter_test::race_flavour;
@@ -71,7 +72,7 @@ void fill_samples(array<T>& a, int64 seed) {
 /// A value as the number that a reference loop computes with.
 template <class T>
 auto number_of(T v) {
-    if constexpr (sinter::same_v<T, bfloat16>) {
+    if constexpr (sinter::same_v<T, bfloat16> || sinter::same_v<T, half>) {
         return static_cast<double>(static_cast<float>(v));
     } else if constexpr (sinter::same_v<T, float>) {
         return static_cast<double>(v);
@@ -89,6 +90,7 @@ bool close(T got, R want, double factor = 4) {
         if (std::isnan(w) || std::isinf(w)) return std::isnan(w) ? std::isnan(g) : g == w;
         const double unit = sinter::same_v<T, double>  ? 2.3e-16
                             : sinter::same_v<T, float> ? 1.2e-7
+                            : sinter::same_v<T, half>  ? 9.8e-4
                                                        : 7.9e-3;
         return std::fabs(g - w) <= factor * unit * (1 + std::fabs(w));
     }

@@ -3,9 +3,9 @@
 // Shape: a block computes one tile of the result. Tiles of the operands pass through shared memory
 // in two sets: while one is multiplied, the elements of the next are on their way to registers (and
 // through the prologue), so one barrier per step along k is enough. float, double and int64
-// multiply in registers, bfloat16 in tensor cores (matmul_mma.hpp) with float sums. The products go
-// through shared memory once more, so that the epilogue is code for one element in a loop (not one
-// copy per register) and neighbouring threads touch neighbouring columns.
+// multiply in registers, bfloat16 and half in tensor cores (matmul_mma.hpp) with float sums. The
+// products go through shared memory once more, so that the epilogue is code for one element in a
+// loop (not one copy per register) and neighbouring threads touch neighbouring columns.
 //
 // Traffic: every element of A is read once per column of tiles, of B once per row of tiles;
 // operands of the epilogue and results once. The prologue runs as often as its element is read. Any

@@ -1,9 +1,16 @@
-// The bfloat16 matrix product on tensor cores; see matmul.hpp for the shape that both share.
+// The matrix product of bfloat16 or half on tensor cores; see matmul.hpp for the shape that all
+// products share.
 //
-// Shared memory holds both operands as rows of 32 elements along k, four chunks of 16 bytes each.
-// Chunk c of row r lies at c ^ (r / 2 % 4): eight rows at one chunk (what ldmatrix reads, and what
-// eight threads write) then cover all 32 banks once. The operands have equal form, so that one code
-// fills both, and neither ldmatrix transposes.
+// Tiles of both operands pass through a ring in shared memory: while one is multiplied, the next
+// ones are on their way, so a step along k costs one barrier. What lies in memory as it is wanted
+// is copied there by cp.async, 16 bytes at a time, past the registers; what a prologue computes, or
+// is not aligned, takes its way through registers into the same places.
+//
+// A tile lies in shared memory as its operand lies in global memory, so that both are accessed in
+// chunks of 16 bytes. Along k: rows of 32 elements along k, four chunks each; chunk c of row r lies
+// at c ^ (r / 2 % 4). Across: rows of 128 elements at one k, 16 chunks each; chunk c of row k lies
+// at c ^ (k % 8), and ldmatrix transposes. Either way the eight chunks that ldmatrix reads, and
+// those that eight threads write, cover all 32 banks once.
 #pragma once
 
 #include "sinter/kernel/matmul_parts.hpp"
@@ -15,8 +22,9 @@ namespace sinter::kernel {
 /// A block at work on one tile, multiplying in tensor cores.
 template <class C, class Sync>
 struct mma_work {
-    static constexpr int chunk = 8, chunks = tuning::mma_k / chunk;
-    static constexpr int tile_size = tuning::mma_m * tuning::mma_k;  // elements of one operand
+    using T = storage_t<C::at(C::head().core_a).type>;
+    static constexpr int chunk = 8, chunks = tuning::mma_k / chunk, stages = tuning::mma_stages;
+    static constexpr int tile_words = tuning::mma_m * tuning::mma_k / 2;  // of one operand
     static constexpr int per_thread = tuning::mma_m * chunks / tuning::mma_threads;
     static constexpr int warps_n = tuning::mma_n / tuning::mma_warp_n;
     static constexpr int frags_m = tuning::mma_warp_m / 16, frags_n = tuning::mma_warp_n / 8;
@@ -24,134 +32,182 @@ struct mma_work {
     // into different banks.
     static constexpr int pitch = tuning::mma_n + 8;
     static_assert(tuning::mma_m == tuning::mma_n && tuning::mma_k == 32);
-    static constexpr int bytes = tuning::mma_warp_m * pitch * 4 > 4 * tile_size * 2
-                                     ? tuning::mma_warp_m* pitch * 4
-                                     : 4 * tile_size * 2;
-    using tiles = simt::vec<uint32, 4>[bytes / 16];
+    static_assert(tuning::mma_warp_m * pitch <= 2 * stages * tile_words);
+    using tiles = simt::vec<uint32, 4>[2 * stages * tile_words / 4];
+    using words = simt::vec<uint32, 4>;
 
     const matmul_args<C>& p;
-    uint32* memory;  // A, B, the next A, the next B; then products
+    uint32* memory;  // A and B of each stage; then products
     ir::registers<C> row;
     product_place<C> here;
-    simt::vec<uint32, 4> next[2][per_thread];
+    words next[2][per_thread];
     float sum[frags_m * frags_n][4];
 
     SINTER_DEVICE mma_work(const matmul_args<C>& parameters, uint32* shared)
         : p(parameters), memory(shared), here(p, tuning::mma_m, tuning::mma_n) {}
-    // The word at which chunk c of row r begins.
-    SINTER_DEVICE static int word(int r, int c) {
-        return (r * chunks + (c ^ (r / 2 % chunks))) * (chunk / 2);
+    SINTER_DEVICE uint32* tile(int stage, int side) const {
+        return memory + (2 * stage + side) * tile_words;
     }
-    SINTER_DEVICE uint32* tile(int set, int side) const {
-        return memory + (2 * set + side) * (tile_size / 2);
-    }
+    // Chunk u of this thread: where it begins in the tile, and its word in shared memory.
+    // Neighbouring threads are neighbours in global memory.
     template <int W>
-    SINTER_DEVICE void place(int u, int& r, int& c) const {
+    SINTER_DEVICE int place(int u, int& outer, int& k) const {
         const int e = static_cast<int>(simt::tid().x) + u * tuning::mma_threads;
         if (p.along_k[W - ir::side_a]) {
-            r = e / chunks;
-            c = e % chunks;
+            outer = e / chunks;
+            k = e % chunks * chunk;
+            return word_along(outer, e % chunks);
+        }
+        constexpr int across = tuning::mma_m / chunk;
+        k = e / across;
+        outer = e % across * chunk;
+        return word_across(k, e % across);
+    }
+    SINTER_DEVICE static int word_along(int r, int c) {
+        return (r * chunks + (c ^ (r / 2 % chunks))) * (chunk / 2);
+    }
+    SINTER_DEVICE static int word_across(int k, int c) {
+        return (k * (tuning::mma_m / chunk) + (c ^ (k % 8))) * (chunk / 2);
+    }
+    template <int W>
+    SINTER_DEVICE T element(int64 outer, int64 k) const {
+        const bool inside = outer < p.a.extent[W == ir::side_a ? 0 : 1] && k < p.a.extent[2];
+        if (!inside) return T::from_bits(0);
+        return T(ir::convert<dtype::f32>(side_element<C, W>(p.a, row, here.at, outer, k)));
+    }
+    template <int W>
+    SINTER_DEVICE bool copied() const {
+        if constexpr (side_is_plain<C, W>()) {
+            return p.vectors[W - ir::side_a];
         } else {
-            r = e % tuning::mma_m;
-            c = e / tuning::mma_m;
+            return false;
         }
     }
+    // Starts to bring the tile of side W at the current step to `to`; what takes its way through
+    // registers is only loaded and has to be put there.
     template <int W>
-    SINTER_DEVICE bfloat16 element(int64 outer, int64 k) const {
-        const bool inside = outer < p.a.extent[W == ir::side_a ? 0 : 1] && k < p.a.extent[2];
-        if (!inside) return bfloat16::from_bits(0);
-        return bfloat16(ir::convert<dtype::f32>(side_element<C, W>(p.a, row, here.at, outer, k)));
-    }
-    template <int W>
-    SINTER_DEVICE simt::vec<uint32, 4> fetch_chunk(int64 outer, int64 k) const {
-        if constexpr (side_is_plain<C, W>()) {
-            const args<C>& a = p.a;
-            if (p.vectors[W - ir::side_a] && outer < a.extent[W == ir::side_a ? 0 : 1] &&
-                k + chunk <= a.extent[2]) {
-                constexpr int slot = load_slot<C>(side_value<C, W>());
-                const int64* stride = a.load[slot].stride;
-                const bfloat16* x = static_cast<const bfloat16*>(a.load[slot].data) +
-                                    here.at.load[slot] + outer * stride[W == ir::side_a ? 0 : 1] +
-                                    k;
-                return bits_as<simt::vec<uint32, 4>>(simt::load<chunk>(x));
+    SINTER_DEVICE void fetch(uint32* to) {
+        const int64 first = W == ir::side_a ? here.first_m : here.first_n;
+        SINTER_UNROLLED
+        for (int u = 0; u < per_thread; ++u) {
+            int outer, k;
+            const int word = place<W>(u, outer, k);
+            if (copied<W>()) {
+                copy<W>(to + word, first + outer, here.k + k);
+            } else {
+                const int step_k = p.along_k[W - ir::side_a] ? 1 : 0;
+                SINTER_UNROLLED
+                for (int e = 0; e < chunk; e += 2) {
+                    const int64 o = first + outer + (1 - step_k) * e, i = here.k + k + step_k * e;
+                    next[W - ir::side_a][u][e / 2] =
+                        simt::pack(element<W>(o, i), element<W>(o + 1 - step_k, i + step_k));
+                }
             }
         }
-        simt::vec<uint32, 4> r;
-        SINTER_UNROLLED
-        for (int e = 0; e < chunk / 2; ++e) {
-            r[e] = simt::pack(element<W>(outer, k + 2 * e), element<W>(outer, k + 2 * e + 1));
-        }
-        return r;
     }
     template <int W>
-    SINTER_DEVICE void fetch() {
-        SINTER_UNROLLED
-        for (int u = 0; u < per_thread; ++u) {
-            int r, c;
-            place<W>(u, r, c);
-            next[W - ir::side_a][u] = fetch_chunk<W>(
-                (W == ir::side_a ? here.first_m : here.first_n) + r, here.k + c * chunk);
+    SINTER_DEVICE void copy(uint32* to, int64 outer, int64 k) const {
+        if constexpr (side_is_plain<C, W>()) {
+            constexpr int slot = load_slot<C>(side_value<C, W>()), axis = W == ir::side_a ? 0 : 1;
+            const args<C>& a = p.a;
+            const bool along = p.along_k[W - ir::side_a];
+            const int64 left = along ? a.extent[2] - k : a.extent[axis] - outer;
+            const bool inside = along ? outer < a.extent[axis] : k < a.extent[2];
+            const unsigned valid = !inside || left <= 0 ? 0 : left < chunk ? unsigned(left) : chunk;
+            const T* from = static_cast<const T*>(a.load[slot].data) + here.at.load[slot];
+            if (valid > 0)  // else there may be no such address
+                from += outer * a.load[slot].stride[axis] + k * a.load[slot].stride[2];
+            simt::cp_async<16>(to, from, valid * 2);
         }
     }
     template <int W>
-    SINTER_DEVICE void put(int set) {
+    SINTER_DEVICE void put(uint32* to) {
+        if (copied<W>()) return;
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
-            int r, c;
-            place<W>(u, r, c);
-            simt::store_shared<4>(tile(set, W - ir::side_a) + word(r, c), next[W - ir::side_a][u]);
+            int outer, k;
+            const int word = place<W>(u, outer, k);
+            simt::store_shared<4>(to + word, next[W - ir::side_a][u]);
         }
     }
-    SINTER_DEVICE void multiply(int set) {
-        const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
+    SINTER_DEVICE void fetch_both(int stage) {
+        fetch<ir::side_a>(tile(stage, 0));
+        fetch<ir::side_b>(tile(stage, 1));
+    }
+    SINTER_DEVICE void put_both(int stage) {
+        put<ir::side_a>(tile(stage, 0));
+        put<ir::side_b>(tile(stage, 1));
+    }
+    // The fragments of 16 rows of A, or of 16 columns of B, from `first` on, 16 along k. Lane l
+    // gives the row of a matrix: of A the matrices follow each other along the rows, then along k;
+    // of B along k, then along the columns.
+    SINTER_DEVICE void load_left(uint32 (&r)[4], const uint32* a, int first, int k) const {
+        const int lane = static_cast<int>(simt::lane());
+        if (p.along_k[0]) {
+            simt::ldmatrix_x4(r, a + word_along(first + lane % 16, k / chunk + lane / 16));
+        } else {
+            const int at = k + lane % 8 + lane / 16 * 8;
+            simt::ldmatrix_x4_trans(r, a + word_across(at, first / chunk + lane / 8 % 2));
+        }
+    }
+    SINTER_DEVICE void load_right(uint32 (&r)[4], const uint32* b, int first, int k) const {
+        const int lane = static_cast<int>(simt::lane());
+        if (p.along_k[1]) {
+            const int n = first + lane % 8 + lane / 16 * 8;
+            simt::ldmatrix_x4(r, b + word_along(n, k / chunk + lane / 8 % 2));
+        } else {
+            simt::ldmatrix_x4_trans(r, b + word_across(k + lane % 16, first / chunk + lane / 16));
+        }
+    }
+    SINTER_DEVICE void multiply(int stage) {
+        const int w = static_cast<int>(simt::warp());
         const int m = w / warps_n * tuning::mma_warp_m, n = w % warps_n * tuning::mma_warp_n;
-        const uint32 *a = tile(set, 0), *b = tile(set, 1);
+        const uint32 *a = tile(stage, 0), *b = tile(stage, 1);
         SINTER_UNROLLED
-        for (int k = 0; k < chunks; k += 2) {
+        for (int k = 0; k < tuning::mma_k; k += 16) {
             uint32 x[frags_m][4], y[frags_n / 2][4];
             SINTER_UNROLLED
-            for (int i = 0; i < frags_m; ++i)
-                simt::ldmatrix_x4(x[i], a + word(m + i * 16 + lane % 16, k + lane / 16));
+            for (int i = 0; i < frags_m; ++i) load_left(x[i], a, m + i * 16, k);
             SINTER_UNROLLED
-            for (int j = 0; j < frags_n / 2; ++j) {
-                const int r = n + j * 16 + lane % 8 + lane / 16 * 8;
-                simt::ldmatrix_x4(y[j], b + word(r, k + lane / 8 % 2));
-            }
+            for (int j = 0; j < frags_n / 2; ++j) load_right(y[j], b, n + j * 16, k);
             SINTER_UNROLLED
             for (int f = 0; f < frags_m * frags_n; ++f) {
                 const int i = f / frags_n, j = f % frags_n;
                 const uint32 right[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
-                simt::mma_bf16_16816(sum[f], x[i], right);
+                simt::mma_16816<T>(sum[f], x[i], right);
             }
         }
     }
     SINTER_DEVICE void run() {
         SINTER_UNROLLED
         for (int f = 0; f < 4 * frags_m * frags_n; ++f) sum[f / 4][f % 4] = 0;
-        if (p.steps > 0) {
-            fetch<ir::side_a>();
-            fetch<ir::side_b>();
-            put<ir::side_a>(0);
-            put<ir::side_b>(0);
-            Sync::template block<0>();
-        }
-        int set = 0;
+        const int64 steps = here.steps;
         SINTER_ROLLED
-        for (int64 step = 1; step <= p.steps; ++step) {
-            const bool more = step < p.steps;
+        for (int s = 0; s < stages - 1; ++s) {
+            if (s < steps) {
+                if (s > 0) here.next(tuning::mma_k);
+                fetch_both(s);
+                put_both(s);
+            }
+            simt::cp_async_commit();  // empty groups keep the count
+        }
+        int now = 0, free = stages - 1;
+        SINTER_ROLLED
+        for (int64 step = 0; step < steps; ++step) {
+            Sync::template copies<0, stages - 2>();
+            Sync::template block<1>();  // the tile is there, and the one before it was multiplied
+            const bool more = step + stages - 1 < steps;
             if (more) {
                 here.next(tuning::mma_k);
-                fetch<ir::side_a>();
-                fetch<ir::side_b>();
+                fetch_both(free);
             }
-            multiply(set);
-            set ^= 1;
-            if (more) {
-                put<ir::side_a>(set);
-                put<ir::side_b>(set);
-            }
-            Sync::template block<1>();
+            simt::cp_async_commit();
+            multiply(now);
+            if (more) put_both(free);
+            now = now + 1 == stages ? 0 : now + 1;
+            free = free + 1 == stages ? 0 : free + 1;
         }
+        Sync::template block<0>();  // the ring becomes room for products
         SINTER_ROLLED
         for (int half = 0; half < tuning::mma_m / tuning::mma_warp_m; ++half) {
             if (half > 0) Sync::template block<3>();

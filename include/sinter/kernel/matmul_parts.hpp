@@ -8,11 +8,12 @@
 
 namespace sinter::kernel {
 
-/// True when tensor cores do the product: both operands are bfloat16.
+/// True when tensor cores do the product: both operands are bfloat16, or both are half.
 template <class C>
 SINTER_HD constexpr bool uses_tensor_cores() {
-    return C::head().core >= 0 && C::at(C::head().core_a).type == dtype::bf16 &&
-           C::at(C::head().core_b).type == dtype::bf16;
+    if (C::head().core < 0) return false;
+    const dtype t = C::at(C::head().core_a).type;
+    return is_half_size(t) && C::at(C::head().core_b).type == t;
 }
 /// What a product is accumulated in.
 template <class C>
@@ -23,11 +24,10 @@ template <class C, int W>
 SINTER_HD constexpr int side_value() {
     return W == ir::side_a ? C::head().core_a : C::head().core_b;
 }
-/// True when side W is a bfloat16 array as it lies in memory.
+/// True when side W is an array as it lies in memory.
 template <class C, int W>
 SINTER_HD constexpr bool side_is_plain() {
-    const ir::instr x = C::at(side_value<C, W>());
-    return x.h == ir::how::load && x.type == dtype::bf16;
+    return C::at(side_value<C, W>()).h == ir::how::load;
 }
 
 /// Parameters of a matrix product. Axes of `a`: 0 and 1 are the rows and columns of the result, 2
@@ -37,7 +37,7 @@ struct matmul_args {
     args<C> a;
     int first_batch, axes;
     bool along_k[2];   // the elements of this side are contiguous along k (a choice, not a must)
-    bool vectors[2];   // 8 neighbours along k of this plain side can be loaded at once
+    bool vectors[2];   // 8 neighbours of this plain side can be copied at once
     bool row_varies;   // some row constant of the epilogue is not the same for all elements
     unsigned tiles_n;  // tiles along the columns
     unsigned tiles;    // of one product of the batch
@@ -78,6 +78,7 @@ template <class C>
 struct product_place {
     const matmul_args<C>& p;
     int64 batch, first_m, first_n;
+    int64 steps;  // that this block takes
     int64 sums = 0, k = 0;
     offsets<C> at;  // of the product and the outer summed axes
 
@@ -85,6 +86,7 @@ struct product_place {
         : p(parameters) {
         const unsigned tile = simt::bid().x % p.tiles;
         batch = static_cast<int64>(simt::bid().x / p.tiles);
+        steps = p.steps;
         first_m = static_cast<int64>(tile / p.tiles_n) * tile_m;
         first_n = static_cast<int64>(tile % p.tiles_n) * tile_n;
         at = of_batch();

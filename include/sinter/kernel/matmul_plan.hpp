@@ -55,7 +55,8 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b) {
         const int value = side == 0 ? C::head().core_a : C::head().core_b;
         if (const int slot = loads.find(value); slot >= 0) {
             const ir::bound_operand& o = q.a.load[slot];
-            q.vectors[side] = o.stride[2] == 1 && o.stride[side] % 8 == 0 &&
+            const int along = q.along_k[side] ? 2 : side, across = q.along_k[side] ? side : 2;
+            q.vectors[side] = o.stride[along] == 1 && o.stride[across] % 8 == 0 &&
                               detail::aligned(o.data, tuning::vector_bytes);
             for (int d = 3; d < axes.count; ++d)
                 q.vectors[side] = q.vectors[side] && o.stride[d] % 8 == 0;

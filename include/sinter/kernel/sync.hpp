@@ -25,10 +25,10 @@ struct device_sync {
     SINTER_DEVICE static T shfl(T v, int source) {
         return simt::shfl(v, source);
     }
-    /// Waits for the copies that this thread started.
-    template <int Site>
+    /// Waits for the copies that this thread started, but for its latest `Pending` groups.
+    template <int Site, int Pending = 0>
     SINTER_DEVICE static void copies() {
-        simt::cp_async_wait<0>();
+        simt::cp_async_wait<Pending>();
     }
     /// Waits until the counter of a cooperative launch has come to `value`.
     template <int Site>

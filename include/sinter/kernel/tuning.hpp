@@ -109,10 +109,11 @@ inline constexpr int thread_m = 4, thread_n = 4;
 // banks when a tile is written across, and rows keep an alignment of 16 bytes.
 inline constexpr int tile_padding = 4;
 
-// ---- matmul, bfloat16: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads 6
-// fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which make one
-// wave of ldmatrix.
+// ---- matmul, bfloat16 and half: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp
+// reads 6 fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which
+// make one wave of ldmatrix. Three tiles of both operands are what fits into the shared memory that
+// needs no asking: two are on their way while one is multiplied.
 inline constexpr int mma_m = 128, mma_n = 128, mma_k = 32, mma_threads = 256;
-inline constexpr int mma_warp_m = 64, mma_warp_n = 32;
+inline constexpr int mma_warp_m = 64, mma_warp_n = 32, mma_stages = 3;
 
 }  // namespace sinter::kernel::tuning

@@ -1,4 +1,4 @@
-// Asynchronous copies and tensor cores on CUDA. sm_75 has no cp.async and no mma for bfloat16: it
+// Asynchronous copies and tensor cores on CUDA. sm_75 has no cp.async and no mma of this shape: it
 // copies at once and multiplies by shuffles, so that every kernel is right there too.
 #pragma once
 
@@ -8,7 +8,7 @@
 namespace sinter::simt {
 inline namespace cuda_abi {
 
-// How software_mma_bf16_16816 reads a word of another lane.
+// How software_mma_16816 reads a word of another lane.
 struct shuffle_between_lanes {
     SINTER_DEVICE static uint32 word(uint32 w, int source) { return shfl(w, source); }
     SINTER_DEVICE static int lane_number() { return static_cast<int>(lane()); }
@@ -90,19 +90,30 @@ SINTER_DEVICE void ldmatrix_x4_trans(uint32 (&r)[4], const void* row) {
                  : "memory");
 }
 
-/// d += a b for a 16x16 `a` (row-major) and a 16x8 `b` (column-major) of bfloat16, float `d`. With
-/// g = lane / 4, t = lane % 4, pairs along k: a[h] is row g + 8 (h % 2), k = 2t + 8 (h / 2); b[h]
-/// is k = 2t + 8h, column g; d[0..1] is row g, columns 2t and 2t + 1; d[2..3] is row g + 8.
-SINTER_DEVICE void mma_bf16_16816(float (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
+/// d += a b for a 16x16 `a` (row-major) and a 16x8 `b` (column-major) of T, which is bfloat16 or
+/// half; float `d`. With g = lane / 4, t = lane % 4, pairs along k: a[h] is row g + 8 (h % 2), k =
+/// 2t + 8 (h / 2); b[h] is k = 2t + 8h, column g; d[0..1] is row g, columns 2t and 2t + 1; d[2..3]
+/// is row g + 8.
+template <class T>
+SINTER_DEVICE void mma_16816(float (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
+    static_assert(same_v<T, bfloat16> || same_v<T, half>);
 #if SINTER_DEVICE_CODE
 #if __CUDA_ARCH__ >= 800
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    if constexpr (same_v<T, half>) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else {
+        asm volatile(
+            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
 #else
-    software_mma_bf16_16816<shuffle_between_lanes>(d, a, b);
+    software_mma_16816<T, shuffle_between_lanes>(d, a, b);
 #endif
 #endif
 }

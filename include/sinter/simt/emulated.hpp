@@ -152,14 +152,16 @@ inline void ldmatrix_x4(uint32 (&r)[4], const void* row, location l = location::
 inline void ldmatrix_x4_trans(uint32 (&r)[4], const void* row, location l = location::here()) {
     emulator::ldmatrix(r, 4, true, row, l);
 }
-inline void mma_bf16_16816(float (&d)[4],
-                           const uint32 (&a)[4],
-                           const uint32 (&b)[2],
-                           location l = location::here()) {
-    emulator::mma_bf16_16816(d, a, b, l);
+template <class T>
+inline void mma_16816(float (&d)[4],
+                      const uint32 (&a)[4],
+                      const uint32 (&b)[2],
+                      location l = location::here()) {
+    static_assert(std::is_same_v<T, bfloat16> || std::is_same_v<T, half>);
+    emulator::mma_16816(d, a, b, std::is_same_v<T, half>, l);
 }
 
-// How software_mma_bf16_16816 reads a word of another lane.
+// How software_mma_16816 reads a word of another lane.
 struct shuffle_between_lanes {
     static uint32 word(uint32 w, int source) { return shfl(w, source); }
     static int lane_number() { return static_cast<int>(lane()); }

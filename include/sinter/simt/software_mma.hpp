@@ -1,4 +1,4 @@
-// The bfloat16 matrix product built of shuffles: what sm_75 runs, and what tests hold the
+// The matrix product of 16-bit floats built of shuffles: what sm_75 runs, and what tests hold the
 // emulator's tensor core against.
 #pragma once
 
@@ -11,11 +11,9 @@ inline namespace cuda_abi {
 inline namespace emu_abi {
 #endif
 
-/// The same d += a b as mma_bf16_16816, from shuffles and multiplications in float.
-template <class Lanes>
-SINTER_DEVICE void software_mma_bf16_16816(float (&d)[4],
-                                           const uint32 (&a)[4],
-                                           const uint32 (&b)[2]) {
+/// The same d += a b as mma_16816, from shuffles and multiplications in float.
+template <class T, class Lanes>
+SINTER_DEVICE void software_mma_16816(float (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
     const int group = Lanes::lane_number() / 4, column = 2 * (Lanes::lane_number() % 4);
     unroll<8>([&](int step) {
         const int quad = step / 2,
@@ -25,10 +23,10 @@ SINTER_DEVICE void software_mma_bf16_16816(float (&d)[4],
         const uint32 left = Lanes::word(b[half], column * 4 + quad);
         const uint32 right = Lanes::word(b[half], (column + 1) * 4 + quad);
         unroll<2>([&](int e) {
-            const float u = e == 0 ? unpack_low(upper) : unpack_high(upper);
-            const float w = e == 0 ? unpack_low(lower) : unpack_high(lower);
-            const float x = e == 0 ? unpack_low(left) : unpack_high(left);
-            const float y = e == 0 ? unpack_low(right) : unpack_high(right);
+            const float u = e == 0 ? unpack_low<T>(upper) : unpack_high<T>(upper);
+            const float w = e == 0 ? unpack_low<T>(lower) : unpack_high<T>(lower);
+            const float x = e == 0 ? unpack_low<T>(left) : unpack_high<T>(left);
+            const float y = e == 0 ? unpack_low<T>(right) : unpack_high<T>(right);
             d[0] += u * x;
             d[1] += u * y;
             d[2] += w * x;

@@ -45,16 +45,20 @@ struct
 };
 
 /// The unsigned word that holds `lo` in its low half and `hi` in its high half.
-SINTER_HD constexpr uint32 pack(bfloat16 lo, bfloat16 hi) {
+template <class T>
+SINTER_HD constexpr uint32 pack(T lo, T hi) {
+    static_assert(same_v<T, bfloat16> || same_v<T, half>);
     return static_cast<uint32>(lo.bits) | (static_cast<uint32>(hi.bits) << 16);
 }
-/// The low half of a packed pair.
-SINTER_HD constexpr bfloat16 unpack_low(uint32 pair) {
-    return bfloat16::from_bits(static_cast<uint16>(pair & 0xffffU));
+/// The low half of a packed pair of T.
+template <class T = bfloat16>
+SINTER_HD constexpr T unpack_low(uint32 pair) {
+    return T::from_bits(static_cast<uint16>(pair & 0xffffU));
 }
-/// The high half of a packed pair.
-SINTER_HD constexpr bfloat16 unpack_high(uint32 pair) {
-    return bfloat16::from_bits(static_cast<uint16>(pair >> 16));
+/// The high half of a packed pair of T.
+template <class T = bfloat16>
+SINTER_HD constexpr T unpack_high(uint32 pair) {
+    return T::from_bits(static_cast<uint16>(pair >> 16));
 }
 
 template <class F, int... I>
