@@ -20,3 +20,5 @@ install(FILES "${PROJECT_BINARY_DIR}/sinter-config.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_blas.cmake"
         DESTINATION "${sinter_config_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+# GDB's view of arrays: source it, see docs/how-to.md.
+install(FILES "${PROJECT_SOURCE_DIR}/gdb/sinter.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/sinter/gdb")

@@ -1,6 +1,7 @@
-// Every entry of the table of operations as a user calls it, on the host and on the emulator: a few
-// at a time in one kernel, on operands in every layout, against the column beside the table. Each
-// operations_*_layouts_test.cpp takes one element type.
+// Every entry of the table of operations as a user calls it, on the host and on the emulator, on
+// operands in every layout, against the column beside the table. What compiles is one kernel for
+// ten operations; a number says which of them is the result. Each operations_*_layouts_test.cpp
+// takes one element type.
 #pragma once
 
 #include <tuple>
@@ -13,7 +14,7 @@ namespace operation_test {
 using namespace tensor_test;
 namespace ir = sn::ir;
 
-/// The operations of a list that take `Arity` operands of T, in groups of Size.
+/// The operations of a list that take `Arity` operands of T and give R, in groups of Size.
 template <int Size, class Done, class... Groups>
 struct grouped;
 template <int Size, class... O, class... G>
@@ -25,23 +26,23 @@ struct grouped<Size, ir::op_list<O...>, G...> {
                                     grouped<Size, ir::op_list<O..., X>, G...>>;
     using all = std::tuple<ir::op_list<O...>, G...>;
 };
-template <class T, int Arity, class O>
+template <class T, int Arity, ir::yields R, class O>
 constexpr bool chosen() {
     constexpr ir::op_info info = O::info();
-    return info.arity == Arity && info.operands != ir::takes::condition &&
+    return info.arity == Arity && info.result == R && info.operands != ir::takes::condition &&
            ir::accepts(info, sn::dtype_v<T>);
 }
-template <class T, int Arity, class Into, class... O>
+template <class T, int Arity, ir::yields R, class Into, class... O>
 struct collect {
     using all = typename Into::all;
 };
-template <class T, int Arity, class Into, class O, class... More>
-struct collect<T, Arity, Into, O, More...>
-    : std::conditional_t<chosen<T, Arity, O>(),
-                         collect<T, Arity, typename Into::template with<O>, More...>,
-                         collect<T, Arity, Into, More...>> {};
-template <class T, int Arity, class... O>
-typename collect<T, Arity, grouped<6, ir::op_list<>>, O...>::all groups_of(ir::op_list<O...>);
+template <class T, int Arity, ir::yields R, class Into, class O, class... More>
+struct collect<T, Arity, R, Into, O, More...>
+    : std::conditional_t<chosen<T, Arity, R, O>(),
+                         collect<T, Arity, R, typename Into::template with<O>, More...>,
+                         collect<T, Arity, R, Into, More...>> {};
+template <class T, int Arity, ir::yields R, class... O>
+typename collect<T, Arity, R, grouped<10, ir::op_list<>>, O...>::all groups_of(ir::op_list<O...>);
 
 /// Operands of one operation: up to three arrays and their values.
 template <class T>
@@ -50,14 +51,14 @@ struct given {
     values<exact_t<T>> x, y, z;
 };
 
-template <class O, class R, class V>
-void check_result(const sn::tensor<R, 2>& r, const given<V>& g) {
-    const std::string name = O::info().name;
+template <class R, class V>
+void check_result(const ir::op_info& info, const sn::tensor<R, 2>& r, const given<V>& g) {
+    const std::string name = info.name;
     CAPTURE(name);
     const reference* f = find_reference(name);
     const bool row = f;
     REQUIRE(row);
-    constexpr int arity = O::info().arity;
+    const int arity = info.arity;
     const extents e = arity == 1   ? g.x.shape
                       : arity == 2 ? broadcast(g.x.shape, g.y.shape)
                                    : broadcast(broadcast(g.x.shape, g.y.shape), g.z.shape);
@@ -93,38 +94,48 @@ void check_result(const sn::tensor<R, 2>& r, const given<V>& g) {
     CHECK(wrong == 0);
 }
 
-template <class O, class V>
-auto applied(const given<V>& g) {
-    if constexpr (O::info().arity == 1) {
-        return sn::detail::elementwise<O>(g.a);
-    } else if constexpr (O::info().arity == 2) {
-        return sn::detail::elementwise<O>(g.a, g.b);
-    } else {
-        return sn::detail::elementwise<O>(g.a, g.b, g.c);
+/// Every operation of a list on the same operands, and which of them is the result: one kernel for
+/// all, instead of one for each.
+template <class Operations>
+struct one_of;
+template <class O, class... More>
+struct one_of<ir::op_list<O, More...>> {
+    template <class Which, class... X>
+    auto operator()(Which which, X... x) const {
+        if constexpr (sizeof...(More) == 0) {
+            return sn::detail::elementwise<O>(x...);
+        } else {
+            return where(which == static_cast<int>(sizeof...(More)),
+                         sn::detail::elementwise<O>(x...),
+                         one_of<ir::op_list<More...>>{}(which, x...));
+        }
     }
-}
-template <class O, class V>
-using result_of = sn::storage_t<decltype(applied<O>(std::declval<const given<V>&>()))::type>;
-
-/// One group in one evaluation.
-template <class V, class... O>
+};
+/// One group: one program, one evaluation for each operation.
+template <int Arity, class V, class... O>
 void check_group(const given<V>& g, ir::op_list<O...>) {
     if constexpr (sizeof...(O) > 0) {
-        std::tuple<sn::tensor<result_of<O, V>, 2>...> r;
-        std::apply([&](auto&... t) { sn::evaluate((sn::out(t) = applied<O>(g))...); }, r);
-        std::apply([&](auto&... t) { (check_result<O>(t, g), ...); }, r);
+        int which = static_cast<int>(sizeof...(O));
+        const auto compute = [&] {
+            const sn::tensor<sn::int64, 0> chosen_one(--which);
+            const one_of<ir::op_list<O...>> f{};
+            if constexpr (Arity == 1) return eval(with(f, chosen_one, g.a));
+            if constexpr (Arity == 2) return eval(with(f, chosen_one, g.a, g.b));
+            if constexpr (Arity == 3) return eval(with(f, chosen_one, g.a, g.b, g.c));
+        };
+        (check_result(O::info(), compute(), g), ...);
     }
 }
-template <class V, class... Group>
-void check_groups(const given<V>& g, std::tuple<Group...>*) {
-    (check_group(g, Group{}), ...);
+template <int Arity, ir::yields R, class V>
+void check_all(const given<V>& g) {
+    using groups = decltype(groups_of<V, Arity, R>(ir::operations{}));
+    std::apply([&](auto... group) { (check_group<Arity>(g, group), ...); }, groups{});
 }
-template <class V>
-void check_all(const given<V>& g, int arity) {
-    using operations = ir::operations;
-    if (arity == 1) check_groups(g, static_cast<decltype(groups_of<V, 1>(operations{}))*>(nullptr));
-    if (arity == 2) check_groups(g, static_cast<decltype(groups_of<V, 2>(operations{}))*>(nullptr));
-    if (arity == 3) check_groups(g, static_cast<decltype(groups_of<V, 3>(operations{}))*>(nullptr));
+template <int Arity, class V>
+void check_all(const given<V>& g) {
+    check_all<Arity, ir::yields::same>(g);
+    check_all<Arity, ir::yields::floating>(g);
+    check_all<Arity, ir::yields::boolean>(g);
 }
 
 template <class T>
@@ -154,9 +165,10 @@ void check_everywhere() {
                              const extents& z,
                              layout l = layout::plain,
                              layout m = layout::plain) {
-            for (const int arity : {1, 2, 3})
-                if (arity > 1 || x == broadcast(x, y))
-                    check_all(operands<T>(d, x, y, z, l, m), arity);
+            const auto g = operands<T>(d, x, y, z, l, m);
+            if (x == broadcast(x, y)) check_all<1>(g);
+            check_all<2>(g);
+            check_all<3>(g);
         };
         for (const layout l : layouts) {
             run({5, 7}, {5, 7}, {5, 7}, l, l);

@@ -2,7 +2,7 @@
 // promotion, the user's functors.
 #include <limits>
 
-#include "tensor/support.hpp"
+#include "expr/pick.hpp"
 
 namespace {
 
@@ -44,19 +44,26 @@ int64 comparison(int op, V a, V b) {
     return r[op];
 }
 
+struct all_arithmetic {
+    template <class W, class A, class B>
+    auto operator()(W which, A a, B b) const {
+        return pick(which, a + b, a - b, a * b, a / b, maximum(a, b), minimum(a, b));
+    }
+};
+struct all_comparisons {
+    template <class W, class A, class B>
+    auto operator()(W which, A a, B b) const {
+        return pick(which, a == b, a != b, a<b, a <= b, a> b, a >= b);
+    }
+};
+
 /// Twelve binary operations on one pair of operands.
 template <class T, class V>
 void check_binary(const tensor<T, 3>& a,
                   const tensor<T, 3>& b,
                   const values<V>& x,
                   const values<V>& y) {
-    tensor<T, 3> r[6];
-    sn::evaluate(out(r[0]) = a + b,
-                 out(r[1]) = a - b,
-                 out(r[2]) = a * b,
-                 out(r[3]) = a / b,
-                 out(r[4]) = maximum(a, b),
-                 out(r[5]) = minimum(a, b));
+    const auto r = each_of<T, 3, 6>(all_arithmetic{}, a, b);
     for (int op = 0; op < 6; ++op) {
         CAPTURE(op);
         const auto want = map(
@@ -67,17 +74,13 @@ void check_binary(const tensor<T, 3>& a,
             x,
             y);
         // Which of two zeros is the larger one is not said.
-        CHECK(difference(get(r[op]), want, 0, op < 4 ? 0 : 1e-300) == "");
+        CHECK(difference(get(r[at(op)]), want, 0, op < 4 ? 0 : 1e-300) == "");
     }
-    tensor<bool, 3> c[6];
-    sn::evaluate(out(c[0]) = a == b,
-                 out(c[1]) = a != b,
-                 out(c[2]) = a<b, out(c[3]) = a <= b, out(c[4]) = a> b,
-                 out(c[5]) = a >= b);
+    const auto c = each_of<bool, 3, 6>(all_comparisons{}, a, b);
     for (int op = 0; op < 6; ++op) {
         CAPTURE(op);
         const auto want = map([op](V p, V q) { return comparison(op, p, q); }, x, y);
-        CHECK(difference(get(c[op]), want) == "");
+        CHECK(difference(get(c[at(op)]), want) == "");
     }
 }
 
@@ -130,22 +133,26 @@ TEST_CASE("arithmetic and comparison: int64 wraps, truncates and divides by zero
     check_binary_everywhere<int64>({0, 1, -1, 2, -2, 7, -7, low, high, low + 1, 1L << 40, -3});
 }
 
+struct sign_functions {
+    template <class W, class A>
+    auto operator()(W which, A a) const {
+        return pick(which, -a, abs(a), relu(a));
+    }
+};
+struct real_functions {
+    template <class W, class A>
+    auto operator()(W which, A a) const {
+        return pick(which, exp(a), log(a), sqrt(a), tanh(a), sin(a), sigmoid(a));
+    }
+};
+
 /// Nine unary operations.
 template <class T>
 void check_unary(const tensor<T, 2>& a, const values<exact_t<T>>& x) {
     using V = exact_t<T>;
     using F = std::conditional_t<std::is_same_v<T, int64>, float, T>;
-    tensor<T, 2> s[3];
-    tensor<F, 2> f[6];
-    sn::evaluate(out(s[0]) = -a,
-                 out(s[1]) = abs(a),
-                 out(s[2]) = relu(a),
-                 out(f[0]) = exp(a),
-                 out(f[1]) = log(a),
-                 out(f[2]) = sqrt(a),
-                 out(f[3]) = tanh(a),
-                 out(f[4]) = sin(a),
-                 out(f[5]) = sigmoid(a));
+    const auto s = each_of<T, 2, 3>(sign_functions{}, a);
+    const auto f = each_of<F, 2, 6>(real_functions{}, a);
     for (int op = 0; op < 3; ++op) {
         CAPTURE(op);
         const auto want = map(
@@ -158,7 +165,7 @@ void check_unary(const tensor<T, 2>& a, const values<exact_t<T>>& x) {
                 }
             },
             x);
-        CHECK(difference(get(s[op]), want) == "");
+        CHECK(difference(get(s[at(op)]), want) == "");
     }
     for (int op = 0; op < 6; ++op) {
         CAPTURE(op);
@@ -174,7 +181,7 @@ void check_unary(const tensor<T, 2>& a, const values<exact_t<T>>& x) {
                 return rounded<F>(r[op]);
             },
             x);
-        const auto got = get(f[op]);
+        const auto got = get(f[at(op)]);
         const double smallest = std::is_same_v<F, double> ? 1e-307 : 2e-38;  // of normal numbers
         CHECK(difference(got, want, op == 2 ? 0 : tolerance<F>(), op == 2 ? 0 : smallest) == "");
         const auto zeros = [](const reals& v, const reals& which) {

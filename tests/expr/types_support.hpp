@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "tensor/support.hpp"
+#include "expr/pick.hpp"
 
 namespace types_test {
 

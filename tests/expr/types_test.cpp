@@ -29,47 +29,64 @@ int64 wide(int op, int64 a, int64 b) {
         default: return a ^ b;
     }
 }
+// What is between two operations wraps as well; the last has one operand that does.
+struct all_arithmetic {
+    template <class W, class A, class B>
+    auto operator()(W which, A a, B b) const {
+        return pick(which,
+                    a + b,
+                    a - b,
+                    a * b,
+                    a / b,
+                    remainder(a, b),
+                    floor_divide(a, b),
+                    maximum(a, b),
+                    minimum(a, b),
+                    a ^ b,
+                    (a + b) / 2,
+                    -a >> 1,
+                    abs(a),
+                    (~a << 3) / 3);
+    }
+};
+struct all_comparisons {
+    template <class W, class A, class B>
+    auto operator()(W which, A a, B b) const {
+        return pick(which, a < b, a == b, a + b < a);
+    }
+};
+template <class T>
+int64 compared(int op, int64 p, int64 q) {
+    return op == 0 ? p < q : op == 1 ? p == q : wrapped<T>(p + q) < p;
+}
+template <class T>
+int64 computed(int op, int64 p, int64 q) {
+    switch (op) {
+        case 9: return wrapped<T>(p + q) / 2;
+        case 10: return wrapped<T>(-p) >> 1;
+        case 11: return p < 0 ? -p : p;
+        case 12: return wrapped<T>(8 * ~p) / 3;
+        default: return wide(op, p, q);
+    }
+}
 template <class T, int R>
 void check_arithmetic(const tensor<T, R>& a,
                       const tensor<T, R>& b,
                       const integers& x,
                       const integers& y) {
-    tensor<T, R> r[9];
-    sn::evaluate(out(r[0]) = a + b,
-                 out(r[1]) = a - b,
-                 out(r[2]) = a * b,
-                 out(r[3]) = a / b,
-                 out(r[4]) = remainder(a, b),
-                 out(r[5]) = floor_divide(a, b),
-                 out(r[6]) = maximum(a, b),
-                 out(r[7]) = minimum(a, b),
-                 out(r[8]) = a ^ b);
-    for (int op = 0; op < 9; ++op) {
+    const auto r = each_of<T, R, 13>(all_arithmetic{}, a, b);
+    for (int op = 0; op < 13; ++op) {
         CAPTURE(op);
-        const auto want =
-            map([op](int64 p, int64 q) -> int64 { return wrapped<T>(wide(op, p, q)); }, x, y);
-        CHECK(difference(get(r[op]), want) == "");
+        const auto want = map(
+            [op](int64 p, int64 q) -> int64 { return wrapped<T>(computed<T>(op, p, q)); }, x, y);
+        CHECK(difference(get(r[at(op)]), want) == "");
     }
-    // What is between two operations wraps as well; the last has one operand that does.
-    tensor<T, R> c[4];
-    sn::evaluate(out(c[0]) = (a + b) / 2,
-                 out(c[1]) = -a >> 1,
-                 out(c[2]) = abs(a),
-                 out(c[3]) = (~a << 3) / 3);
-    const auto of = [](auto f, const auto&... v) {
-        return map([f](auto... p) -> int64 { return wrapped<T>(f(p...)); }, v...);
-    };
-    CHECK(difference(get(c[0]), of([](int64 p, int64 q) { return wrapped<T>(p + q) / 2; }, x, y)) ==
-          "");
-    CHECK(difference(get(c[1]), of([](int64 p) { return wrapped<T>(-p) >> 1; }, x)) == "");
-    CHECK(difference(get(c[2]), of([](int64 p) { return p < 0 ? -p : p; }, x)) == "");
-    CHECK(difference(get(c[3]), of([](int64 p) { return wrapped<T>(8 * ~p) / 3; }, x)) == "");
-    tensor<bool, R> less = a < b, same = a == b, sum = a + b < a;
-    CHECK(difference(get(less), map([](int64 p, int64 q) -> int64 { return p < q; }, x, y)) == "");
-    CHECK(difference(get(same), map([](int64 p, int64 q) -> int64 { return p == q; }, x, y)) == "");
-    CHECK(difference(get(sum),
-                     map([](int64 p, int64 q) -> int64 { return wrapped<T>(p + q) < p; }, x, y)) ==
-          "");
+    const auto c = each_of<bool, R, 3>(all_comparisons{}, a, b);
+    for (int op = 0; op < 3; ++op) {
+        CAPTURE(op);
+        const auto want = map([op](int64 p, int64 q) { return compared<T>(op, p, q); }, x, y);
+        CHECK(difference(get(c[at(op)]), want) == "");
+    }
 }
 template <class T>
 void check_integers() {
@@ -100,9 +117,17 @@ TEST_CASE("arithmetic of integers wraps to their type after every operation") {
     check_integers<int8_t>();
     if constexpr (all_types) {
         check_integers<uint8_t>();
+        check_integers<int16_t>();
         check_integers<int>();
     }
 }
+
+struct half_arithmetic {
+    template <class W, class A, class B>
+    auto operator()(W which, A a, B b) const {
+        return pick(which, a + b, a * b, a / b, exp(a) - b);
+    }
+};
 
 TEST_CASE("half computes in float and is rounded when it is stored") {
     on_each_device([](device d) {
@@ -110,13 +135,8 @@ TEST_CASE("half computes in float and is rounded when it is stored") {
             0.0, -0.0, 1, -1, 2.5, inf, -inf, nan, 65504, 0x1p-24, -7, 0x1.ff8p-15};
         const auto check =
             [](const tensor<half, 2>& a, const tensor<half, 2>& b, const reals& x, const reals& y) {
-                tensor<half, 2> r[4];
-                tensor<float, 2> wide;
-                sn::evaluate(out(r[0]) = a + b,
-                             out(r[1]) = a * b,
-                             out(r[2]) = a / b,
-                             out(r[3]) = exp(a) - b,
-                             out(wide) = sn::astype<float>(a) * 3);
+                const auto r = each_of<half, 2, 4>(half_arithmetic{}, a, b);
+                const tensor<float, 2> wide = sn::astype<float>(a) * 3;
                 const auto of = [&](auto f) {
                     return map(
                         [f](double p, double q) {

@@ -1,5 +1,5 @@
 // Devices, the environment, host and emulator memory, copies, the log and the launch counter. CUDA
-// calls are in cuda_test.cpp.
+// calls are in cuda_calls_test.cpp.
 #include <doctest/doctest.h>
 
 #include <cstdint>

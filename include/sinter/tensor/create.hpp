@@ -28,41 +28,41 @@ tensor<T, R> generate(const shape<R>& s, device where, F value) {
 }  // namespace detail
 
 /// Uninitialised elements.
-template <element T, int R>
+template <class T, int R>
 tensor<T, R> empty(const shape<R>& s, device where = default_device()) {
     return tensor<T, R>(s, where);
 }
-template <element T, std::integral... I>
+template <class T, std::integral... I>
 auto empty(I... extents) {
     return empty<T>(detail::shape_from(extents...));
 }
 /// Every element 0.
-template <element T, int R>
+template <class T, int R>
 tensor<T, R> zeros(const shape<R>& s, device where = default_device()) {
     tensor<T, R> t(s, where);
     runtime::fill_zero(t.data(), where, static_cast<std::size_t>(t.size()) * sizeof(T));
     return t;
 }
-template <element T, std::integral... I>
+template <class T, std::integral... I>
 auto zeros(I... extents) {
     return zeros<T>(detail::shape_from(extents...));
 }
 /// Every element `value`.
-template <element T, int R>
+template <class T, int R>
 tensor<T, R> full(const shape<R>& s, T value, device where = default_device()) {
     return detail::generate<T>(s, where, [&](int64) { return value; });
 }
 /// Every element 1.
-template <element T, int R>
+template <class T, int R>
 tensor<T, R> ones(const shape<R>& s, device where = default_device()) {
     return full<T>(s, T(1), where);
 }
-template <element T, std::integral... I>
+template <class T, std::integral... I>
 auto ones(I... extents) {
     return ones<T>(detail::shape_from(extents...));
 }
 /// The values in row-major order under shape `s`; a shape_error when their number differs.
-template <element T, int R>
+template <class T, int R>
 tensor<T, R> from(const std::vector<T>& values,
                   const shape<R>& s,
                   device where = default_device()) {
@@ -74,7 +74,7 @@ tensor<T, R> from(const std::vector<T>& values,
         s, where, [&](int64 i) { return static_cast<T>(values[static_cast<std::size_t>(i)]); });
 }
 /// The values as a rank-1 tensor.
-template <element T>
+template <class T>
 tensor<T, 1> from(const std::vector<T>& values, device where = default_device()) {
     return from<T>(values, shape<1>{{static_cast<int64>(values.size())}}, where);
 }

@@ -170,7 +170,7 @@ auto flatten(E&& e) {
 /// x by index along its leading axes: an integer takes one place and drops the axis, a range cuts
 /// it, the axes that are not named stay whole: `x(_, range(2, -1), 3)`, `x(0)`. A view: assigning
 /// to it writes through. A place outside an axis is a shape_error.
-template <element T, int R>
+template <class T, int R>
 template <class... I>
     requires detail::index_of_view<R, I...>
 auto tensor<T, R>::operator()(const I&... index) const {

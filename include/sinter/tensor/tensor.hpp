@@ -12,13 +12,34 @@
 
 namespace sinter {
 
-template <element T, int R>
+template <class T, int R>
 class tensor;
 template <element T, int R>
 class tensor_view;
 class range;
 
 namespace detail {
+
+/// The bytes of an array of this shape. Their number must not wrap: a huge array would be a small
+/// one.
+[[gnu::cold]] inline std::size_t bytes_of_shape(const int64* extents,
+                                                int rank,
+                                                int64 element_size) {
+    int64 bytes = element_size;
+    bool wraps = false, none = false;
+    for (int i = 0; i < rank; ++i) {
+        if (extents[i] < 0)
+            throw shape_error("tensor: the shape " + shape_text(extents, rank) +
+                              " has a negative extent.");
+        none = none || extents[i] == 0;
+        wraps = __builtin_mul_overflow(bytes, extents[i], &bytes) || wraps;
+    }
+    if (none) return 0;
+    if (wraps)
+        throw shape_error("tensor: the shape " + shape_text(extents, rank) +
+                          " has more elements than memory has addresses.");
+    return static_cast<std::size_t>(bytes);
+}
 
 /// Indices that leave an array: fewer than there are axes, or a range among them.
 template <int R, class... I>
@@ -88,8 +109,11 @@ constexpr void check_assignable() {
 /// re-seats the handle when others hold its memory, and else writes in place. T is bool,
 /// std::uint8_t, std::int8_t, std::int16_t, std::int32_t,
 /// std::int64_t, half, bfloat16, float or double.
-template <element T, int R>
+template <class T, int R>
 class tensor {
+    static_assert(element<T>,
+                  "tensor: the element type must be bool, std::uint8_t, std::int8_t, std::int16_t, "
+                  "std::int32_t, std::int64_t, sinter::half, sinter::bfloat16, float or double.");
     static_assert(R >= 0 && R <= max_rank, "Sinter supports ranks 0 to 8.");
 
 public:
@@ -102,12 +126,9 @@ public:
     tensor() = default;
     /// Uninitialised elements on `where`.
     explicit tensor(const shape<R>& extents, device where = default_device()) : extents_(extents) {
-        for (const int64 e : extents)
-            if (e < 0)
-                throw shape_error("tensor: the shape " + shape_text(extents) +
-                                  " has a negative extent.");
+        const std::size_t bytes = detail::bytes_of_shape(extents.data(), R, sizeof(T));
         make_contiguous();
-        memory_ = runtime::allocate(where, static_cast<std::size_t>(extents_.size()) * sizeof(T));
+        memory_ = runtime::allocate(where, bytes);
     }
     /// The values in the braces, on the default device: `tensor<float, 2>{{1, 2}, {3, 4}}`.
     tensor(typename detail::nested_values<T, R>::type values) requires(R > 0) {

@@ -42,7 +42,7 @@ tensor<T, R> pin(const tensor<T, R>& x) {
 /// result after `synchronize(s)` or an event recorded on `s`, and other streams use the result
 /// after waiting for `s`. From memory that is not pinned the program waits. Both arrays may be
 /// dropped at any time. Throws device_error when `s` is of another device.
-template <element T, int R>
+template <class T, int R>
 template <class B>
 tensor<T, R> tensor<T, R>::to(device d, const stream& s) const {
     if (!memory_ || d == where()) return *this;
@@ -52,7 +52,7 @@ tensor<T, R> tensor<T, R>::to(device d, const stream& s) const {
     return r.copy_from(from, s);
 }
 
-template <element T, int R>
+template <class T, int R>
 tensor<T, R>& tensor<T, R>::copy_from(const tensor& from, const stream& s) {
     if (extents_ != from.extents_ || !memory_ != !from.memory_)
         throw shape_error("copy_from: an array of shape " + shape_text(from.extents_) +
