@@ -193,6 +193,8 @@ struct loop_of {
     static SINTER_INLINE auto row_value_at(const void* row, int64 j) {
         return static_cast<const compute_t<code_of<C>.at[J].type>*>(row)[j];
     }
+    // Part of its caller always, as run_all and row_all are: g++ 12 -O1 rewrites the addresses of a
+    // loop as sums of integers, then takes what it stores there for local and drops the call.
     /// n elements of each of `lines` lines, from i on.
     template <bool Near, int... L, int... O, int... S, int... R>
     static SINTER_INLINE void run_from([[maybe_unused]] const void* const* in,
@@ -265,19 +267,20 @@ struct loop_of {
                                               int64 n,
                                               int64 lines,
                                               Lists... lists) {
+        asm volatile("" ::: "memory");  // so that g++ 12 -O1 sees an effect: see run_from
         run_from<Near>(in, to, row, f, i, n, lines, lists...);
     }
     template <class L, class O, class S, int... R>
-    static void run_all(const void* const* in,
-                        void* const* to,
-                        const row_lanes& row,
-                        const functors& f,
-                        int64 n,
-                        int64 lines,
-                        L l,
-                        O o,
-                        S s,
-                        ints<R...> r) {
+    static SINTER_INLINE void run_all(const void* const* in,
+                                      void* const* to,
+                                      const row_lanes& row,
+                                      const functors& f,
+                                      int64 n,
+                                      int64 lines,
+                                      L l,
+                                      O o,
+                                      S s,
+                                      ints<R...> r) {
         if constexpr (angle_functions.count == 0) {
             run_from<false>(in, to, row, f, 0, n, lines, l, o, s, r);
         } else {
@@ -315,12 +318,12 @@ struct loop_of {
                 make_ints<of_row.count>{});
     }
     template <int... S, int... I, int... O>
-    static void row_all([[maybe_unused]] const row_lanes& row,
-                        const functors& f,
-                        int64 n,
-                        ints<S...>,
-                        ints<I...>,
-                        ints<O...>) {
+    static SINTER_INLINE void row_all([[maybe_unused]] const row_lanes& row,
+                                      const functors& f,
+                                      int64 n,
+                                      ints<S...>,
+                                      ints<I...>,
+                                      ints<O...>) {
         [[maybe_unused]] regs fixed;
         ((fixed.template at<row_scalars.at[S]>() = scalar_of<row_scalars.at[S]>(row)), ...);
         [[maybe_unused]] const void* const in[] = {lane_of<row_in.at[I]>(row)..., nullptr};
