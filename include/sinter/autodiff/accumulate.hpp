@@ -21,6 +21,37 @@ inline std::size_t bytes_of(const ir::array_ref& a) {
     return static_cast<std::size_t>(exec::bytes_of(a));
 }
 
+// The axis to walk step by step so that the others of `a` meet no element twice, or one closer to
+// that; -1 where nothing is met twice. `walked`: axes that are walked already.
+inline int overlapping_axis(const ir::array_ref& a, unsigned walked) {
+    int order[max_rank], n = 0;
+    const auto step = [&](int j) { return a.stride[j] < 0 ? -a.stride[j] : a.stride[j]; };
+    for (int j = 0; j < max_rank; ++j)
+        if (a.extent[j] > 1 && !(walked >> j & 1)) order[n++] = j;
+    for (int i = 1; i < n; ++i)
+        for (int k = i; k > 0 && step(order[k - 1]) > step(order[k]); --k)
+            std::swap(order[k - 1], order[k]);
+    // The first axis (without `left_out`) that steps into what the ones below it span.
+    const auto overlap = [&](int left_out, int end) {
+        int64 span = 0;
+        for (int i = 0; i < end; ++i) {
+            if (order[i] == left_out) continue;
+            if (step(order[i]) <= span) return i;
+            span += step(order[i]) * (a.extent[order[i]] - 1);
+        }
+        return -1;
+    };
+    const int at = overlap(-1, n);
+    if (at < 0) return -1;
+    int best = -1, shortest = -1;
+    for (int i = 0; i <= at; ++i) {
+        const int j = order[i];
+        if (shortest < 0 || a.extent[j] < a.extent[shortest]) shortest = j;
+        if (overlap(j, at + 1) < 0 && (best < 0 || a.extent[j] < a.extent[best])) best = j;
+    }
+    return best < 0 ? shortest : best;
+}
+
 }  // namespace detail
 
 /// Row-major memory for an array of a's extents.
@@ -54,6 +85,18 @@ public:
         to.array = into.array;
         to.memory = &into.memory;
         run(add_, to, into, &more);
+    }
+    /// The same where `into` may meet an element several times, as windows do: one launch for each
+    /// element of a window, or for as many as keep the others apart.
+    void add_to_windows(exec::made_array& into,
+                        const exec::made_array& more,
+                        unsigned walked = 0) const {
+        const int axis = detail::overlapping_axis(into.array, walked);
+        if (axis < 0) return add_to(into, more);
+        for (int64 i = 0; i < into.array.extent[axis]; ++i) {
+            exec::made_array a = at(into, axis, i);
+            add_to_windows(a, at(more, axis, i), walked | 1U << axis);
+        }
     }
     exec::made_array sum_of(const exec::made_array& a, const exec::made_array& b) const {
         exec::target to;
@@ -98,6 +141,12 @@ public:
     }
 
 private:
+    static exec::made_array at(exec::made_array a, int axis, int64 i) {
+        a.array.data =
+            static_cast<char*>(a.array.data) + i * a.array.stride[axis] * size_of(a.array.type);
+        a.array.extent[axis] = 1;
+        return a;
+    }
     static void run(program p,
                     exec::target& to,
                     const exec::made_array& a,

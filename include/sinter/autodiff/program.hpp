@@ -52,7 +52,10 @@ struct gradients_of {
         "The gradient of a slice of a computed value needs that value as an array: assign "
         "it to a variable before it is cut.");
 
-    static_assert(!all.parts.windows, "Windows and padding have no gradient yet.");
+    static_assert(
+        !all.parts.windows,
+        "The gradient of windows of a computed value needs that value as an array: assign it "
+        "to a variable before it is pooled or seen in windows.");
 
     static constexpr ir::kept_values find_kept() {
         if constexpr (Seed) {

@@ -202,7 +202,7 @@ void run_gradients(exec::binding& b,
             exec::made_array view{
                 ir::seen_through(t.graph, all.array, t.graph.n[p.through].view, b.slice),
                 all.memory};
-            sums.add_to(view, part);
+            sums.add_to_windows(view, part);
             part = std::move(all);
         }
         take(input, std::move(part));

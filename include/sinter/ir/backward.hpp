@@ -55,6 +55,7 @@ constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored
         if (!need[i]) continue;
         const node& x = g.n[i];
         if (i <= d.top && x.k != kind::leaf && x.k != kind::index_map && !x.measures() &&
+            !is_padded_copy(x) &&
             (stored[i] || i == d.top || (direct[i] && product[i]))) {
             kept.add(i);
             continue;
@@ -85,6 +86,9 @@ public:
             if (value_[i] && kept.has(i)) continue;
             const short like = like_of(x);
             if ((value_[i] || shape_[i]) && like >= 0) shape_[like] = true;
+            for (int k = 0; k < f_.turned_count; ++k)
+                if (f_.turned[k].before == i && (value_[i] || shape_[i]))
+                    shape_[f_.turned[k].windows] = true;
             for (const short c : x.in) {
                 if (c < 0) continue;
                 if (value_[i] && !x.measures()) {
@@ -132,6 +136,12 @@ public:
                 x.in[0] = -1;
             }
             to[i] = g.add(x);
+        }
+        for (int k = 0; k < f_.turned_count; ++k) {
+            turned_windows t = f_.turned[k];
+            if (!value_[t.before] && !shape_[t.before]) continue;
+            t.before = to[t.before], t.windows = to[t.windows], t.of = to[t.of];
+            g.turned[g.turned_count++] = t;
         }
         gradient_parts r = d_.parts;
         for (int k = 0; k < r.count; ++k) {

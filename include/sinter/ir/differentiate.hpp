@@ -158,6 +158,7 @@ private:
     // An operand's derivative is the product of the other operand with dy, summed over the axes
     // that the operand does not have.
     constexpr void contract(short a, short b, short dy) {
+        if (turn(a, b, dy)) return;
         const unsigned char kept = shown(a),
                             summed = static_cast<unsigned char>((shown(dy) | shown(b)) & ~kept);
         if (!summed) return flow(a, at(dy) * at(b));
@@ -171,9 +172,17 @@ private:
         for (int j = 0; j < max_rank; ++j)
             if ((kept >> j & 1) && order.at[j] < 0) m.at[m.rank++] = static_cast<signed char>(j);
         const int rank = m.rank;
+        back.rank = g_.n[a].rank;
+        for (int j = 0; j < rank; ++j) back.at[m.at[j]] = static_cast<signed char>(j);
+        flow(a, at(rearranged(product_of(dy, b, m, summed), back)));
+    }
+    // The sum over `summed` of the product of two values in one index space; the axes that `m`
+    // names are those of the result.
+    constexpr short product_of(short a, short b, axis_map m, unsigned char summed) {
+        const int rank = m.rank;
         for (int j = 0; j < max_rank; ++j)
             if (summed >> j & 1) m.at[m.rank++] = static_cast<signed char>(j);
-        short left = g_.operand(dy, m), right = g_.operand(b, m);
+        short left = g_.operand(a, m), right = g_.operand(b, m);
         for (int j = rank - 1; j >= 0; --j) {
             const bool l = !(g_.n[left].ones >> j & 1), r = !(g_.n[right].ones >> j & 1);
             if (l == r) continue;
@@ -181,10 +190,102 @@ private:
             break;
         }
         const auto axes = static_cast<unsigned char>(((1 << m.rank) - 1) & ~((1 << rank) - 1));
-        const short product = g_.contract(axes, rank, left, right, sums_broadcast);
-        back.rank = g_.n[a].rank;
-        for (int j = 0; j < rank; ++j) back.at[m.at[j]] = static_cast<signed char>(j);
-        flow(a, at(rearranged(product, back)));
+        return g_.contract(axes, rank, left, right, sums_broadcast);
+    }
+
+    // How an operand of a contraction sees an array in windows: axis j of the index space is axis
+    // `source.at[j]` of the array, which pairs of axes share.
+    struct window_view {
+        axis_map source;
+        signed char kept[3]{}, summed[3]{};  // pairs; the derivative has the first of each
+        int count = 0;
+        bool found = false;
+    };
+    constexpr window_view windows_of(short a, short dy) const {
+        window_view w;
+        const node& x = g_.n[a];
+        if (x.k != kind::leaf && x.k != kind::index_map) return w;
+        short v = x.view;
+        axis_map seen;
+        for (signed char j = 0; j < max_rank; ++j) seen.at[j] = j;
+        if (v >= 0 && g_.views[v].slot < 0) {
+            seen = g_.views[v].map;
+            v = g_.views[v].parent;
+        }
+        if (v < 0 || g_.views[v].slot < 0) return w;
+        const view_step& cut = g_.views[v];
+        if (cut.parent < 0 || g_.views[cut.parent].slot >= 0 || g_.views[cut.parent].parent >= 0)
+            return w;
+        w.source = composed(g_.views[cut.parent].map, seen);
+        bool used[max_rank]{};
+        for (int j = 0; j < max_rank; ++j) {
+            const int q = w.source.at[j];
+            if (q < 0 || used[j]) continue;
+            int other = -1;
+            for (int i = j + 1; i < max_rank; ++i)
+                if (w.source.at[i] == q) other = i;
+            if (other < 0) {
+                if (cut.axes >> seen.at[j] & 1) return w;  // a part of an axis
+                continue;
+            }
+            const bool first = shown(dy) >> j & 1, second = shown(dy) >> other & 1;
+            if (first == second || w.count == 3) return w;
+            used[other] = true;
+            w.kept[w.count] = static_cast<signed char>(first ? j : other);
+            w.summed[w.count++] = static_cast<signed char>(first ? other : j);
+        }
+        w.found = w.count > 0;
+        return w;
+    }
+    // The gradient of windows of an array is a contraction of windows again: of dy, spread and
+    // among zeros, with the other operand backwards. False where `a` is no such thing.
+    constexpr bool turn(short a, short b, short dy) {
+        const window_view w = windows_of(a, dy);
+        if (!w.found || g_.turned_count == max_turned) return false;
+        turned_windows t;
+        t.windows = a, t.of = dy;
+        t.shape = static_cast<short>(g_.shapes++);
+        t.pad = static_cast<short>(g_.slices++);
+        t.slide = static_cast<short>(g_.slices++);
+        t.flip = static_cast<short>(g_.slices++);
+        t.count = static_cast<signed char>(w.count);
+        unsigned kept_pairs = 0, summed_pairs = 0;
+        axis_map in_windows;
+        in_windows.rank = g_.n[a].rank;
+        for (signed char j = 0; j < g_.n[dy].rank; ++j) in_windows.at[j] = j;
+        if (g_.n[dy].rank > in_windows.rank) in_windows.rank = g_.n[dy].rank;
+        for (int k = 0; k < w.count; ++k) {
+            t.kept[k] = w.kept[k], t.summed[k] = w.summed[k];
+            kept_pairs |= 1U << w.kept[k];
+            summed_pairs |= 1U << w.summed[k];
+            in_windows.at[w.summed[k]] = w.kept[k];
+        }
+        const short spread = g_.pad_in(dy, static_cast<unsigned char>(kept_pairs), t.shape, t.pad);
+        t.before = g_.n[spread].in[0];
+        g_.turned[g_.turned_count++] = t;
+        const short slid = g_.slice_in(g_.permute(spread, in_windows),
+                                       static_cast<unsigned char>(kept_pairs | summed_pairs),
+                                       t.slide),
+                    flipped = g_.slice_in(b, static_cast<unsigned char>(summed_pairs), t.flip);
+        const auto kept = static_cast<unsigned char>(shown(a) & ~summed_pairs),
+                   summed = static_cast<unsigned char>((shown(slid) | shown(flipped)) & ~kept);
+        // The result lies as the array.
+        axis_map m, back;
+        for (int q = 0; q < max_rank; ++q)
+            for (int j = 0; j < max_rank; ++j)
+                if ((kept >> j & 1) && w.source.at[j] == q) {
+                    back.at[q] = m.rank;
+                    back.rank = static_cast<signed char>(q + 1);
+                    m.at[m.rank++] = static_cast<signed char>(j);
+                }
+        const short whole = rearranged(product_of(slid, flipped, m, summed), back);
+        const node x = g_.n[a];
+        if (x.k == kind::leaf) {
+            add_whole(x.slot, whole);
+        } else {
+            flow_back(x, whole);
+        }
+        return true;
     }
     static constexpr void std_swap(short& a, short& b) {
         const short c = a;
@@ -201,7 +302,6 @@ private:
         return -1;
     }
     constexpr bool only_permuted(short i) const {
-        if (is_padded(g_.n[i])) return false;
         for (short v = g_.n[i].view; v >= 0; v = g_.views[v].parent)
             if (g_.views[v].slot >= 0 || has_windows(g_.views[v].map)) return false;
         return true;
@@ -246,12 +346,19 @@ private:
     }
     constexpr void visit_map(short i, const node& x, short dy) {
         if (!only_permuted(i)) {
-            (windowed(i) || is_padded(x) ? parts_.windows : parts_.sliced_value) = true;
+            (windowed(i) ? parts_.windows : parts_.sliced_value) = true;
             return;
         }
-        const short whole = unseen(i, dy);
+        flow_back(x, unseen(i, dy));
+    }
+    // `whole` is the gradient of what index map `x` makes of its operand.
+    constexpr void flow_back(const node& x, short whole) {
         const bool same_shape = x.slot < 0 && x.value == 0;
-        flow(x.in[0], at(same_shape ? whole : g_.reshape_like(whole, x.in[0])));
+        if (is_padded(x))
+            whole = g_.slice_in(whole, static_cast<unsigned char>(~unit_axes(x.rank)), x.axes);
+        else if (!same_shape)
+            whole = g_.reshape_like(whole, x.in[0]);
+        flow(x.in[0], at(whole));
     }
 
     constexpr short without_axes(short to, short what) {
@@ -312,12 +419,10 @@ private:
 
     constexpr void finish(short i) {
         const short slot = g_.n[i].slot;
-        if (windowed(i)) {
-            parts_.windows = true;
-            return;
-        }
         if (!only_permuted(i)) return parts_.add({adjoint_[i], slot, i});
-        const short whole = unseen(i, adjoint_[i]);
+        add_whole(slot, unseen(i, adjoint_[i]));
+    }
+    constexpr void add_whole(short slot, short whole) {
         for (int k = 0; k < parts_.count; ++k) {
             gradient_part& p = parts_.at[k];
             if (p.slot != slot || p.through >= 0) continue;

@@ -74,6 +74,8 @@ struct graph {
         short node = -1, number = -1;
     } memo[64]{};
     int memos = 0;
+    turned_windows turned[max_turned]{};
+    int turned_count = 0;
 
     // Nodes by hash, so that building stays linear: compilers bound the steps of a constant
     // evaluation.
@@ -267,8 +269,7 @@ struct graph {
     }
     /// The sum over `axes` of a * b, where both are seen in the same index space of rank `frame`.
     /// The summed axes must lie at or above `rank`, the rank of the result.
-    constexpr short contract(
-        unsigned char axes, int rank, short a, short b, uint64 how = 0) {
+    constexpr short contract(unsigned char axes, int rank, short a, short b, uint64 how = 0) {
         node x;
         x.value = how;
         x.k = kind::contraction;
@@ -332,23 +333,29 @@ struct graph {
     /// `a` stored where the next run-time bounds say in an array of the next run-time shape, with
     /// zeros around it.
     constexpr short pad(short a) {
-        node x = n[a];
-        x.slot = static_cast<short>(shapes);
-        if (slices > 0xff)
-            throw "Sinter: an expression has too many slices: assign a part of it to a tensor.";
-        x.axes = static_cast<unsigned char>(slices);
+        const short shape = static_cast<short>(shapes), inside = static_cast<short>(slices);
         note(visit::shape, shapes++);
         note(visit::slice, slices++);
+        return pad_in(a, 0xff, shape, inside);
+    }
+    /// The same along `axes`, with the shape and the bounds in these slots.
+    constexpr short pad_in(short a, unsigned char axes, short shape, short inside) {
+        if (inside > 0xff)
+            throw "Sinter: an expression has too many slices: assign a part of it to a tensor.";
         // A copy of its own: `a` may be stored elsewhere too.
+        node x;
         x.k = kind::pointwise;
         x.op = op_cast;
+        x.type = n[a].type;
         x.in[0] = a;
-        x.in[1] = x.in[2] = x.view = -1;
+        take_shape(x);
+        x.slot = shape;
+        x.axes = static_cast<unsigned char>(inside);
         node y = stored(add(x));
         y.op = padded;
-        y.slot = x.slot;
+        y.slot = shape;
         y.axes = x.axes;
-        y.ones = unit_axes(y.rank);
+        y.ones = static_cast<unsigned char>(y.ones & (unit_axes(y.rank) | ~axes));
         return add(y);
     }
 
@@ -363,10 +370,14 @@ struct graph {
     }
     /// `a` cut along `axes` (bits) by the next run-time bounds.
     constexpr short slice(short a, unsigned char axes) {
+        note(visit::slice, slices);
+        return slice_in(a, axes, static_cast<short>(slices++));
+    }
+    /// The same by the bounds in a slot.
+    constexpr short slice_in(short a, unsigned char axes, short slot) {
         sink s;
         s.axes = axes;
-        s.slot = static_cast<short>(slices);
-        note(visit::slice, slices++);
+        s.slot = slot;
         return view(a, s);
     }
     /// Windows of `a`: axis j of the result is axis m.at[j] of `a`, where one axis may stand for
@@ -525,7 +536,8 @@ private:
             }
             // One that changes nothing is none.
             if (v.parent < 0 && x.k == kind::index_map && x.slot < 0 && x.value == 0 &&
-                x.rank == n[x.in[0]].rank && x.ones == n[x.in[0]].ones && is_identity(v.map, x.ones))
+                x.rank == n[x.in[0]].rank && x.ones == n[x.in[0]].ones &&
+                is_identity(v.map, x.ones))
                 return x.in[0];
         }
         x.view = add_view(v);

@@ -64,14 +64,16 @@ inline array_ref base_of(const graph_view& g,
 struct inference {
     const graph_view& g;
     const array_ref* leaf;  // by slot
-    const slice_args* slices;
-    const shape_args* shapes;
+    slice_args* slices;
+    shape_args* shapes;
     array_ref* value;  // by node
 
     void run() const {
+        int turned = 0;
         for (short i = 0; i < static_cast<short>(g.size); ++i) {
             const node& x = g.n[i];
             array_ref& v = value[i];
+            if (turned < g.turned_count && g.turned[turned].before == i) turn(g.turned[turned++]);
             v = {};
             v.type = x.type;
             switch (x.k) {
@@ -107,6 +109,37 @@ private:
                 a.extent[j] = value[x.in[0]].extent[j];
         make_row_major(a);
         return a;
+    }
+    // The bounds and shapes that the gradient of windows needs.
+    void turn(const turned_windows& t) const {
+        const node& x = g.n[t.windows];
+        const view_step *cut = &g.views[x.view], *seen = nullptr;
+        if (cut->slot < 0) seen = cut, cut = &g.views[cut->parent];
+        const axis_map& from = g.views[cut->parent].map;
+        const array_ref array =
+            x.k == kind::leaf ? leaf[x.slot] : base_of(g, t.windows, shapes, value);
+        shape_args whole;
+        slice_args pad, slide, flip;
+        for (int j = 0; j < max_rank; ++j) {
+            whole.extent[j] = value[t.of].extent[j];
+            pad.axis[j] = {0, 1, value[t.of].extent[j]};
+        }
+        const auto bounds = [&](int j) -> const slice_bounds& {
+            return slices[cut->slot].axis[seen ? seen->map.at[j] : j];
+        };
+        for (int k = 0; k < t.count; ++k) {
+            const int kept = t.kept[k], summed = t.summed[k];
+            const int64 extent = array.extent[from.at[seen ? seen->map.at[kept] : kept]];
+            const slice_bounds &u = bounds(kept), &p = bounds(summed);
+            const int64 span = p.step * (p.count - 1);
+            whole.extent[kept] = extent + span;
+            pad.axis[kept] = {span, u.step, value[t.of].extent[kept]};
+            slide.axis[kept] = {0, 1, extent};
+            slide.axis[summed] = {0, p.step, p.count};
+            flip.axis[summed] = {p.count - 1, -1, p.count};
+        }
+        shapes[t.shape] = whole;
+        slices[t.pad] = pad, slices[t.slide] = slide, slices[t.flip] = flip;
     }
     void broadcast(const node& x, array_ref& v) const {
         for (const short c : x.in) {
@@ -197,12 +230,12 @@ private:
     }
 };
 
-/// Finds the extents of every node, and where leaves lie in memory as their nodes see them. Throws
-/// sinter::shape_error when extents do not fit.
+/// Finds the extents of every node, the bounds and shapes that follow from them, and where leaves
+/// lie in memory as their nodes see them. Throws sinter::shape_error when extents do not fit.
 inline void infer(const graph_view& g,
                   const array_ref* by_leaf_slot,
-                  const slice_args* slices,
-                  const shape_args* shapes,
+                  slice_args* slices,
+                  shape_args* shapes,
                   array_ref* value) {
     inference{g, by_leaf_slot, slices, shapes, value}.run();
 }

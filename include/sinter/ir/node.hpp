@@ -34,7 +34,7 @@ struct node {
     short in[3] = {-1, -1, -1};
     short slot =
         -1;  // leaf, scalar, user functor: which one; op_expand, index_map: which run-time shape
-    short view = -1;   // leaf, index_map, op_expand: the last view step it is seen through
+    short view = -1;  // leaf, index_map, op_expand: the last view step it is seen through
     // constant: bits of a double (floating types) or of an int64; op_expand, index_map: see
     // like_value; contraction: see sums_broadcast
     uint64 value = 0;
@@ -48,6 +48,9 @@ struct node {
 /// operand: both have the extents of the whole in `slot` and the number of the bounds in `axes`.
 inline constexpr unsigned char padded = 1;
 constexpr bool is_padded(const node& x) { return x.k == kind::index_map && x.op == padded; }
+constexpr bool is_padded_copy(const node& x) {
+    return x.k == kind::pointwise && x.op == op_cast && x.slot >= 0;
+}
 
 /// Where each axis of a permuted value comes from: `at[j]` is the axis of the operand, -1 a new one
 /// of extent 1. Windows name an axis twice.
@@ -108,6 +111,19 @@ constexpr short like_of(const node& x) {
 }
 /// The `value` of a contraction in a gradient, whose operands may be broadcast along summed axes.
 inline constexpr uint64 sums_broadcast = 1;
+
+/// The gradient of windows, whose run-time bounds and shape nobody gives: they follow from those of
+/// node `windows`, which is an array seen in windows, when the extents of `of`, the derivative in
+/// the same index space, are known; node `before` is the first that uses them. In that space axis
+/// kept[k] counts windows and axis summed[k] the elements of one, or the other way round; the
+/// derivative has the first, not the second. Element x of the array is element u of window p where
+/// x = u * step + p * stride: the derivative, spread by `pad` in `shape`, is read by windows
+/// `slide`, and the other factor backwards along summed[k] by `flip`.
+struct turned_windows {
+    short before = -1, windows = -1, of = -1, shape = -1, pad = -1, slide = -1, flip = -1;
+    signed char kept[3] = {-1, -1, -1}, summed[3] = {-1, -1, -1}, count = 0;
+};
+inline constexpr int max_turned = 8;
 
 constexpr unsigned char unit_axes(int rank) {
     return static_cast<unsigned char>(0xff << rank & 0xff);

@@ -15,13 +15,15 @@ struct graph_view {
     const short* root = nullptr;
     int roots = 0;
     int axes = max_rank;  // from this one on every node has extent 1
+    const turned_windows* turned = nullptr;
+    int turned_count = 0;
 };
 template <class G>
 constexpr graph_view view_of_graph(const G& g) {
     int axes = 0;
     for (int i = 0; i < g.size; ++i)
         while (axes < max_rank && (~g.n[i].ones & 0xff) >> axes) ++axes;
-    return {g.n, g.size, g.views, g.root, g.roots, axes};
+    return {g.n, g.size, g.views, g.root, g.roots, axes, g.turned, g.turned_count};
 }
 
 /// An array in memory: strides in elements, 0 where it is broadcast, possibly negative.
