@@ -1,0 +1,9 @@
+/// Layers, losses and initialisers of neural networks: ordinary structs over variables.
+#pragma once
+
+#include "sinter/nn/activation.hpp"
+#include "sinter/nn/loss.hpp"
+#include "sinter/nn/norm.hpp"
+#include "sinter/nn/pool.hpp"
+#include "sinter/nn/sequential.hpp"
+#include "sinter/sinter.hpp"

@@ -1,0 +1,119 @@
+// Convolution layers of images (examples, height, width, channels).
+#pragma once
+
+#include "sinter/nn/linear.hpp"
+#include "sinter/tensor/conv.hpp"
+
+namespace sinter::nn {
+
+/// Per axis, or one number for both.
+struct pair {
+    int64 at[2];
+    constexpr pair(int64 both) : at{both, both} {}
+    constexpr pair(int64 height, int64 width) : at{height, width} {}
+};
+
+struct conv2d_options {
+    pair kernel = 3, stride = 1, dilation = 1;
+};
+
+namespace detail {
+
+constexpr conv_options<2> slides(const conv2d_options& o) {
+    return {{o.stride.at[0], o.stride.at[1]}, {o.dilation.at[0], o.dilation.at[1]}};
+}
+
+}  // namespace detail
+
+/// conv2d with filters (out, height, width, in) and a bias: `conv2d(1, 32, {.kernel = 3})`, among
+/// zeros `conv2d(1, 32, {.kernel = 3}, padding(1))` or `same`. Begins as PyTorch's.
+template <element T = float, bool Padded = false, bool Bias = true>
+struct conv2d {
+    variable<T, 4> weight;
+    variable<T, 1> bias;
+    conv2d_options options;
+    padding around = padding(0);
+    static constexpr bool begins_kernel = true;
+
+    conv2d(int64 in, int64 out, const conv2d_options& o = {})
+        : weight(detail::parameter<T, 4>({out, o.kernel.at[0], o.kernel.at[1], in})), options(o) {
+        if constexpr (Bias) bias = detail::parameter<T, 1>({out});
+        detail::default_init(weight, bias);
+    }
+    conv2d(int64 in, int64 out, const conv2d_options& o, no_bias_tag) : conv2d(in, out, o) {}
+    conv2d(int64 in, int64 out, const conv2d_options& o, const padding& p) : conv2d(in, out, o) {
+        around = p;
+    }
+    conv2d(int64 in, int64 out, const conv2d_options& o, const padding& p, no_bias_tag)
+        : conv2d(in, out, o, p) {}
+    template <class V>
+    void members(V&& v) {
+        v("weight", weight);
+        if constexpr (Bias) v("bias", bias);
+    }
+    template <expression X>
+    auto operator()(const X& x) const {
+        if constexpr (Bias) {
+            return products(x) + bias;
+        } else {
+            return products(x);
+        }
+    }
+
+private:
+    template <class X>
+    auto products(const X& x) const {
+        if constexpr (Padded) {
+            return sinter::conv2d(x, weight, detail::slides(options), around);
+        } else {
+            return sinter::conv2d(x, weight, detail::slides(options));
+        }
+    }
+};
+conv2d(int64, int64)->conv2d<float, false, true>;
+conv2d(int64, int64, conv2d_options)->conv2d<float, false, true>;
+conv2d(int64, int64, conv2d_options, no_bias_tag)->conv2d<float, false, false>;
+conv2d(int64, int64, conv2d_options, padding)->conv2d<float, true, true>;
+conv2d(int64, int64, conv2d_options, padding, no_bias_tag)->conv2d<float, true, false>;
+
+/// The transposed convolution: (n, h, w, in) to (n, (h - 1) stride + span - 2 padding + more, ...,
+/// out), with filters (in, height, width, out).
+template <element T = float>
+struct conv_transpose2d {
+    variable<T, 4> weight;
+    variable<T, 1> bias;
+    conv2d_options options;
+    padding around;
+    pair more;
+    static constexpr bool begins_kernel = true;
+
+    conv_transpose2d(int64 in,
+                     int64 out,
+                     const conv2d_options& o = {},
+                     const padding& p = padding(0),
+                     const pair& more_ = 0)
+        : weight(detail::parameter<T, 4>({in, o.kernel.at[0], o.kernel.at[1], out})),
+          bias(detail::parameter<T, 1>({out})),
+          options(o),
+          around(p),
+          more(more_) {
+        detail::default_init(weight, bias);
+    }
+    template <class V>
+    void members(V&& v) {
+        v("weight", weight);
+        v("bias", bias);
+    }
+    template <expression X>
+    auto operator()(const X& x) const {
+        return sinter::conv_transpose2d(
+                   x, weight, detail::slides(options), around, {more.at[0], more.at[1]}) +
+               bias;
+    }
+};
+conv_transpose2d(int64, int64)->conv_transpose2d<float>;
+conv_transpose2d(int64, int64, conv2d_options)->conv_transpose2d<float>;
+conv_transpose2d(int64, int64, conv2d_options, padding)->conv_transpose2d<float>;
+conv_transpose2d(int64, int64, conv2d_options, padding, pair)->conv_transpose2d<float>;
+
+}  // namespace sinter::nn
