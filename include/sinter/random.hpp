@@ -9,7 +9,7 @@
 #include <atomic>
 
 #include "sinter/random/distributions.hpp"
-#include "sinter/tensor/arange.hpp"
+#include "sinter/tensor/take.hpp"
 
 namespace sinter {
 
@@ -151,6 +151,14 @@ inline auto permutation(int64 n, random_key key = next_random_key(), detail::pla
     return elementwise(
         random::shuffled{r.low() ^ r.high(), static_cast<uint64>(count), bits / 2, bits - bits / 2},
         detail::numbers_to(count, where));
+}
+
+/// The parts of `x` along its first axis in a random order: `take(x, permutation(n))`. Lazy.
+template <element T, int R>
+auto shuffle(const tensor<T, R>& x, random_key key = next_random_key()) {
+    static_assert(R >= 1, "shuffle: the array must have an axis.");
+    return with(detail::taken_at<tensor<T, R>, 0, 1>{x},
+                detail::before_axes<R - 1>(permutation(x.extent(0), key)));
 }
 
 namespace detail {

@@ -12,5 +12,6 @@
 #include "sinter/tensor/join.hpp"
 #include "sinter/tensor/print.hpp"
 #include "sinter/tensor/share.hpp"
+#include "sinter/tensor/take.hpp"
 #include "sinter/tensor/transfer.hpp"
 #include "sinter/tensor/windows.hpp"

@@ -169,6 +169,10 @@ TEST_CASE("permutations") {
         ++orders[p[0] * 64 + p[1] * 16 + p[2] * 4 + p[3]];
         ++at_first[get(sn::permutation(30, random_key(1, k), host)).of[3]];
     }
+    const auto rows = put<float, 2>(random({9, 3}, 1), host);
+    const tensor<float, 2> mixed = sn::shuffle(rows, random_key(3));
+    CHECK(array_equal(mixed, sn::take(rows, sn::permutation(9, random_key(3)))));
+    CHECK_FALSE(array_equal(mixed, rows));
     CHECK(even(orders, 24, 100));
     CHECK(even(at_first, 30, 80));
 }

@@ -58,8 +58,11 @@ public:
             row_axes();
         emit(out.stage);
         auto* const scalar = b_.room.take<ir::scalar_bits>(s_.scalar_count);
-        for (int j = 0; j < s_.scalar_count; ++j)
+        for (int j = 0; j < s_.scalar_count; ++j) {
             scalar[j] = scalar_value(s_.node_of[s_.scalars[j]]);
+            if (b_.table->graph.n[s_.node_of[s_.scalars[j]]].k == ir::kind::address)
+                out.bytes_in += bytes_taken(s_.scalars[j]);
+        }
         out.load = operand_;
         out.unread = unread;
         out.stage.load = operand_;
@@ -85,11 +88,22 @@ private:
     ir::scalar_bits scalar_value(int node) const {
         const ir::node& x = b_.table->graph.n[node];
         if (x.k == ir::kind::scalar) return b_.scalar[x.slot];
+        if (x.k == ir::kind::address)
+            return ir::scalar_bits{reinterpret_cast<uint64>(b_.at(x.in[0]).data)};
         int64 n = 1;  // an extent
         for (int j = 0; j < max_rank; ++j)
             if (x.axes >> j & 1) n *= b_.at(x.in[0]).extent[j];
         return is_floating(x.type) ? ir::scalar_bits{bits_as<uint64>(static_cast<double>(n))}
                                    : ir::scalar_bits{bits_as<uint64>(n)};
+    }
+
+    // What is taken from the array whose address is scalar j.
+    int64 bytes_taken(int j) const {
+        int64 n = 0;
+        for (int i = 0; i < s_.size; ++i)
+            if (s_.code[i].op == ir::op_take && s_.code[i].in[1] == j && f_.needed[i])
+                n += bytes_of(b_.at(s_.node_of[i]));
+        return n;
     }
 
     void add_axis(int64 extent, int axis) { axes_[axis_count_++] = {extent, axis}; }

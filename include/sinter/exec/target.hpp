@@ -54,6 +54,13 @@ inline bool may_clobber(const binding& b,
     const plan_table& p = *b.choice.plan;
     for (int k = 0; k < p.stages; ++k) {
         const stage_table& s = p.stage[k];
+        for (int j = 0; j < s.scalar_count; ++j) {  // read at any place
+            const ir::node& x = t.graph.n[s.node_of[s.scalars[j]]];
+            if (x.k == ir::kind::address &&
+                !apart(*b.leaf_memory[t.graph.n[x.in[0]].slot], memory) &&
+                overlap(range_of(b.at(x.in[0])), range_of(out)))
+                return true;
+        }
         for (int j = 0; j < s.load_count; ++j) {
             const int n = s.node_of[s.loads[j]];
             const ir::node& x = t.graph.n[n];

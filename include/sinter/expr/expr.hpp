@@ -9,6 +9,8 @@
 
 namespace sinter {
 
+class range;
+
 /// Anything that stands for an array of values: tensors, views of them and lazy expressions.
 template <class E>
 concept expression = requires(const std::remove_cvref_t<E>& e, operand_list& list) {
@@ -39,6 +41,11 @@ constexpr bool prepared() {
 
 struct parts_tag {};
 
+/// Indices of a rank-R array: places and ranges.
+template <int R, class... I>
+concept index_list = sizeof...(I) >= 1 && sizeof...(I) <= R &&
+                     ((std::is_integral_v<I> || same_v<I, range>)&&...);
+
 }  // namespace detail
 
 /// A lazy expression: nothing runs until it is assigned to a tensor or given to `eval`.
@@ -65,6 +72,12 @@ public:
                       "array_equal(a, b), or take one value with eval(any(a == b)).item().");
         return false;
     }
+    /// By index along its leading axes, as a tensor: an integer takes one place and drops the axis,
+    /// a range cuts it: `(a + b)(_, range(2, -1), 3)`. Lazy: the operands are cut before anything
+    /// is computed. A place outside an axis is a shape_error.
+    template <class... I>
+        requires detail::index_list<S::rank, I...>
+    auto operator()(const I&... index) const;
     const operand_list& operands() const { return operands_; }
     void append_to(operand_list& list) const& { list.append(operands_); }
     void append_to(operand_list& list) && { list.append(std::move(operands_)); }

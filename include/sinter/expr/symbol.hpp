@@ -141,6 +141,17 @@ struct coordinate_of : made_of<A> {
         return g.coordinate(A::emit(g), Axes, D);
     }
 };
+/// The elements of `A`, an array in memory, at offsets `O`.
+template <class A, class O>
+struct taken : made_of<A, O> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = O::rank, nodes = room(O::nodes + 3L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        const short array = A::emit(g);
+        return g.take(array, O::emit(g));
+    }
+};
 /// `A`, of rank 0, for each element of a run-time shape of rank R.
 template <int R, class A>
 struct filled : made_of<A> {
@@ -265,7 +276,7 @@ struct contraction<Rank, ints<I...>, ints<J...>, A, B> : made_of<A, B> {
     static constexpr int rank = Rank, nodes = room(3 + 2L * made_of<A, B>::child_nodes);
     template <int... Map>
     static constexpr ir::axis_map map_of(ints<Map...>) {
-        constexpr signed char from[] = {static_cast<signed char>(Map)...};
+        constexpr signed char from[] = {static_cast<signed char>(Map)..., 0};
         ir::axis_map m;
         m.rank = sizeof...(Map);
         for (int j = 0; j < m.rank; ++j) m.at[j] = from[j];

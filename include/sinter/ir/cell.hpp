@@ -161,6 +161,9 @@ inline cell apply_node(const graph_view& g, const node& x, const cell* in, const
     const dtype from = g.n[x.in[0]].type;
     if (x.op == op_cast) return convert_cell(in[0], from, x.type);
     if (x.op == op_expand) return in[0];
+    if (x.op == op_take)
+        return load_cell(
+            reinterpret_cast<const void*>(in[1].bits), in[0].as<dtype::i64>(), x.type);
     if (x.op == op_user) {
         cell out{};
         if (!f.call) throw error("elementwise: this evaluation has no functors.");
@@ -179,6 +182,7 @@ inline cell uniform_cell(const node& x, const array_ref* value, const scalar_bit
         case kind::scalar:
             return convert_cell(
                 scalars[x.slot], is_floating(x.type) ? dtype::f64 : dtype::i64, x.type);
+        case kind::address: return {reinterpret_cast<uint64>(value[x.in[0]].data)};
         default: break;
     }
     int64 n = 1;

@@ -32,7 +32,7 @@ struct cutter {
         for (int i = 0; i < g.size; ++i) {
             const kind k = g.n[i].k;
             if (k == kind::leaf || k == kind::index_map || k == kind::coordinate) arrays.add(i);
-            if (k == kind::scalar || k == kind::extent) scalars.add(i);
+            if (k == kind::scalar || k == kind::extent || k == kind::address) scalars.add(i);
             if (!is_source(k)) computed.add(i);
         }
         for (int k = 0; k < g.roots; ++k) store(g.root[k], reason::result);

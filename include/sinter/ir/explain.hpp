@@ -87,6 +87,7 @@ stage_cost cost_of(const Explanation& e,
             if (!x.is_coordinate() && !is_repeated_load(s, names, i))
                 c.read += detail::bytes_of_value(e.value[s.node_of[i]], n.type);
         } else if (x.h == how::compute) {
+            if (x.op == op_take) c.read += elements * size_of(n.type);
             c.flops += elements * info_of(x.op).flops * times;
         } else if (x.h == how::reduce) {
             c.flops += elements_of(e.value[n.in[0]]);
@@ -178,6 +179,7 @@ std::string dot_label(const Explanation& e, const stage_view& s, int i) {
     const node& n = e.g.n[s.node_of[i]];
     if (x.h == how::core) return "matmul";
     if (x.h == how::reduce) return reduction_info_of(x.op).name;
+    if (x.h == how::scalar && n.k == kind::address) return "array";
     if (x.h == how::scalar) return n.k == kind::scalar ? "s" + std::to_string(n.slot) : "extent";
     if (x.h == how::constant) {
         char b[32];

@@ -120,11 +120,17 @@ private:
             same = same && a.extent[d] == b.extent[d] && a.stride[d] == b.stride[d];
         return same;
     }
+    bool is_read(int i) const {
+        bool read = e_.p.live[i];
+        for (int j = i; j < e_.g.size && !read; ++j)
+            read = e_.g.n[j].k == kind::address && e_.g.n[j].in[0] == i && e_.p.live[j];
+        return read;
+    }
     // Arrays are numbered as the expression names them; slots that hold one array share a number.
     void number_arrays() {
         std::vector<int> first;  // by slot: the first live node of it, or -1
         for (int i = 0; i < e_.g.size; ++i) {
-            if (e_.g.n[i].k != kind::leaf || !e_.p.live[i]) continue;
+            if (e_.g.n[i].k != kind::leaf || !is_read(i)) continue;
             const auto slot = static_cast<std::size_t>(e_.g.n[i].slot);
             if (first.size() <= slot) first.resize(slot + 1, -1);
             if (first[slot] < 0) first[slot] = i;
@@ -226,6 +232,7 @@ private:
         if (s_.code[i].h == how::load) return {names_.loaded(s_.node_of[i])};
         if (x.k == kind::constant) return {number_text(x)};
         if (x.k == kind::scalar) return {"s" + std::to_string(x.slot)};
+        if (x.k == kind::address) return {names_.loaded(x.in[0])};
         int64 n = 1;
         for (int j = 0; j < max_rank; ++j)
             if (x.axes >> j & 1) n *= e_.value[x.in[0]].extent[j];
@@ -242,6 +249,8 @@ private:
         if (x.op == op_cast)
             return {std::string("astype<") + name_of(x.type) + ">(" + arguments(x) + ")"};
         if (x.op == op_user) return {"f" + std::to_string(n.slot) + "(" + arguments(x) + ")"};
+        if (x.op == op_take)
+            return {text_[count(x.in[1])].text + "[" + text_[count(x.in[0])].text + "]"};
         if (x.op == op_expand)
             return {"broadcast_to(" + arguments(x) + ", " +
                     shape_text(e_.value[s_.node_of[i]], n.rank) + ")"};

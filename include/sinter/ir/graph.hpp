@@ -193,6 +193,19 @@ struct graph {
         return add(x);
     }
 
+    /// The elements of `array`, a leaf, at int64 offsets from its first one, which must exist for
+    /// all values of `offset`, also where no element of the result is. Derivative: a sum over equal
+    /// offsets; none in `offset`.
+    constexpr short take(short array, short offset) {
+        if (n[array].k != kind::leaf || n[array].view >= 0)
+            throw "Sinter: take needs an array in memory.";
+        node x;
+        x.k = kind::address;
+        x.type = dtype::i64;
+        x.in[0] = array;
+        return pointwise(op_take, n[array].type, offset, add(x));
+    }
+
     // ---- operations
     // ----------------------------------------------------------------------------------------
     constexpr short pointwise(int op, dtype result, short a, short b = -1, short c = -1) {
@@ -479,7 +492,7 @@ private:
     static constexpr bool keeps(const node& x, const sink& s) {
         if (x.ones == 0xff)
             return s.slot >= 0 || x.k == kind::scalar || x.k == kind::constant ||
-                   x.k == kind::extent;
+                   x.k == kind::extent || x.k == kind::address;
         if (s.slot >= 0) return (x.ones & s.axes) == s.axes;
         for (int j = 0; j < max_rank; ++j)
             if (!(x.ones >> j & 1) && s.map.at[j] != j) return false;

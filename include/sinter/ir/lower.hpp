@@ -165,7 +165,7 @@ private:
         if (x.k == kind::constant) {
             y.h = how::constant;
             y.value = x.value;
-        } else if (x.k == kind::scalar || x.k == kind::extent) {
+        } else if (x.k == kind::scalar || x.k == kind::extent || x.k == kind::address) {
             y.h = how::scalar;
         } else {
             y.h = how::load;

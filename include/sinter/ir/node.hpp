@@ -19,6 +19,7 @@ enum class kind : unsigned char {
                   // `padded` in the midst of zeros, at the bounds `axes`
     coordinate,   // the number of each element in row-major order, seen through `view`: of the
                   // run-time shape `slot`, or of in[0] along `axes`, whose values are not needed
+    address,      // where the array in[0], a leaf, begins: what op_take reads from
 };
 
 /// One node. Reduced axes at or above `rank` are dropped from the result's shape: a reduction
@@ -40,8 +41,10 @@ struct node {
     uint64 value = 0;
 
     constexpr bool operator==(const node&) const = default;
-    /// True when only the extents of in[0] matter.
-    constexpr bool measures() const { return k == kind::extent || k == kind::coordinate; }
+    /// True when only the extents of in[0] matter, or its place.
+    constexpr bool measures() const {
+        return k == kind::extent || k == kind::coordinate || k == kind::address;
+    }
 };
 
 /// The `op` of an index map, and of the conversion that it reads, when zeros lie around the

@@ -108,6 +108,12 @@ struct functor_pack<functor_types<F, G...>> {
     }
 };
 
+/// The element `offset` elements from `address`, as a register holds it.
+template <dtype D>
+SINTER_HD SINTER_INLINE compute_t<D> element_at(int64 address, int64 offset) {
+    return static_cast<compute_t<D>>(reinterpret_cast<const storage_t<D>*>(address)[offset]);
+}
+
 /// Loop W of stage C (a pass, side_a or side_b).
 template <class C, int W>
 struct pass {
@@ -162,6 +168,8 @@ struct pass {
             return convert<x.type>(get<x.in[0]>(v, row));
         } else if constexpr (x.op == op_expand) {
             return get<x.in[0]>(v, row);
+        } else if constexpr (x.op == op_take) {
+            return element_at<x.type>(get<x.in[1]>(v, row), get<x.in[0]>(v, row));
         } else if constexpr (x.op == op_user) {
             return user<J>(v, row, f);
         } else if constexpr (x.in[2] >= 0) {

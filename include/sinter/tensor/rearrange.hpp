@@ -206,4 +206,55 @@ auto tensor<T, R>::operator()(const I&... index) const {
     return tensor_view<T, Q>(tensor<T, Q>::over(memory_, offset, e, s));
 }
 
+namespace detail {
+
+[[noreturn, gnu::cold]] inline void refuse_index(int64 given,
+                                                 int axis,
+                                                 const int64* extents,
+                                                 int rank) {
+    throw shape_error("Indexing: index " + std::to_string(given) + " is outside axis " +
+                      std::to_string(axis) + " of shape " + shape_text(extents, rank) + ".");
+}
+
+}  // namespace detail
+
+template <class S>
+template <class... I>
+    requires detail::index_list<S::rank, I...>
+auto expr<S>::operator()(const I&... index) const {
+    constexpr int R = S::rank, named = static_cast<int>(sizeof...(I));
+    const shape<R> extents = shape_of(*this);
+    detail::slice_operand<R> bounds;
+    int axis = 0;
+    const auto take = [&](const auto& i) {
+        const int64 extent = extents[static_cast<std::size_t>(axis)];
+        if constexpr (same_v<std::remove_cvref_t<decltype(i)>, range>) {
+            bounds.axis[axis] = i.resolve(extent);
+        } else {
+            const auto given = static_cast<int64>(i);
+            const int64 place = given < 0 ? given + extent : given;
+            if (place < 0 || place >= extent) detail::refuse_index(given, axis, extents.data(), R);
+            bounds.axis[axis] = {place, 1, 1};
+        }
+        ++axis;
+    };
+    (take(index), ...);
+    for (; axis < R; ++axis) bounds.axis[axis] = {0, 1, extents[static_cast<std::size_t>(axis)]};
+    constexpr auto cut = static_cast<unsigned char>(((1 << named) - 1) << (R - named));
+    constexpr unsigned dropped = [] {
+        unsigned bits = 0, k = 0;
+        ((bits |= static_cast<unsigned>(!same_v<I, range>) << k++), ...);
+        return bits;
+    }();
+    using C = sym::sliced<cut, S>;
+    auto part = detail::make<C>(*this, bounds);
+    if constexpr (dropped == 0) {
+        return part;
+    } else {
+        constexpr int Q = R - sym::count_bits(dropped);
+        return detail::make<typename detail::squeezed_symbol<C, dropped, Q, make_ints<Q>>::type>(
+            std::move(part));
+    }
+}
+
 }  // namespace sinter
