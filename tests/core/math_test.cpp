@@ -78,7 +78,7 @@ R rsqrt(R x) {
 // clang-format off
 template <class T, class R>
 const unary<T, R> table[] = {
-    {"exp",   m::exp,   std::exp,   1}, {"exp2",  m::exp2,  std::exp2,  1}, {"expm1", m::expm1, std::expm1, 2},
+    {"exp",   m::exp,   std::exp, 1.2}, {"exp2",  m::exp2,  std::exp2, 1.2}, {"expm1", m::expm1, std::expm1, 2},
     {"log",   m::log,   std::log,   1}, {"log2",  m::log2,  std::log2,  2}, {"log10", m::log10, std::log10, 2},
     {"log1p", m::log1p, std::log1p, 2}, {"sqrt",  m::sqrt,  std::sqrt, .51}, {"rsqrt", m::rsqrt, rsqrt,    2},
     {"cbrt",  m::cbrt,  std::cbrt,  4}, {"sin",   m::sin,   std::sin,   4}, {"cos",   m::cos,   std::cos,   4},
