@@ -49,20 +49,31 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
 #endif
 
 #if SINTER_NVCC
+/// Queues a kernel on the current stream of its device: the part that all stages share.
+inline void start_on_cuda(const runtime::launch_record& record,
+                          const kernel::launch_shape& p,
+                          const void* entry,
+                          void* kernel) {
+    runtime::launch_record r = record;
+    r.grid = dim_of(p.grid);
+    r.block = dim_of(p.block);
+    r.cooperative = p.cooperative;
+    void* arguments[] = {kernel};
+    runtime::cuda_launch(r, entry, arguments, p.shared_bytes);
+}
 /// Queues stage C on the current stream of its device.
 template <class C>
 void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record) {
     auto p = kernel::plan_launch<C>(b, limits_of(record.where));
     if (p.nothing) return;
-    const auto memory = workspace_for(p, record.where);
-    if (memory) p.use_workspace(memory->data());
-    runtime::launch_record r = record;
-    r.grid = dim_of(p.grid);
-    r.block = dim_of(p.block);
-    r.cooperative = p.cooperative;
-    void* arguments[] = {&p.kernel};
-    using kernel_type = decltype(p.kernel);
-    runtime::cuda_launch(r, simt::entry_pointer<kernel_type>(), arguments, p.shared_bytes);
+    const void* const entry = simt::entry_pointer<decltype(p.kernel)>();
+    if constexpr (kernel::kernel_kind_of<C>() == kernel::kernel_kind::map) {
+        start_on_cuda(record, p, entry, &p.kernel);
+    } else {
+        const auto memory = workspace_for(p, record.where);
+        if (memory) p.use_workspace(memory->data());
+        start_on_cuda(record, p, entry, &p.kernel);
+    }
 }
 #endif
 

@@ -53,25 +53,33 @@ struct registers {
     int32 w[holds(dtype::i32) ? C::size : 1];
     bool b[holds(dtype::boolean) ? C::size : 1];
 
+    /// The registers of type T: one function for all of them, because each costs the compiler.
+    template <dtype T>
+    SINTER_HD SINTER_INLINE auto* of() {
+        if constexpr (T == dtype::f32) {
+            return f;
+        } else if constexpr (T == dtype::f64) {
+            return d;
+        } else if constexpr (T == dtype::i64) {
+            return i;
+        } else if constexpr (T == dtype::i32) {
+            return w;
+        } else {
+            return b;
+        }
+    }
+    template <dtype T>
+    SINTER_HD SINTER_INLINE const auto* of() const {
+        return const_cast<registers*>(this)->template of<T>();
+    }
     /// The register of instruction J.
     template <int J>
     SINTER_HD SINTER_INLINE auto& at() {
-        constexpr dtype t = compute_dtype(C::at(J).type);
-        if constexpr (t == dtype::f32) {
-            return f[J];
-        } else if constexpr (t == dtype::f64) {
-            return d[J];
-        } else if constexpr (t == dtype::i64) {
-            return i[J];
-        } else if constexpr (t == dtype::i32) {
-            return w[J];
-        } else {
-            return b[J];
-        }
+        return of<compute_dtype(C::at(J).type)>()[J];
     }
     template <int J>
     SINTER_HD SINTER_INLINE const auto& at() const {
-        return const_cast<registers*>(this)->template at<J>();
+        return of<compute_dtype(C::at(J).type)>()[J];
     }
 };
 
@@ -155,9 +163,9 @@ struct pass {
             constexpr auto value = scalar_bits{x.value}.template as<x.type>();
             return value;
         } else if constexpr (x.h == how::scalar || (x.row_constant && W < max_passes)) {
-            return row.template at<J>();
+            return row.template of<compute_dtype(x.type)>()[J];
         } else {
-            return v.template at<J>();
+            return v.template of<compute_dtype(x.type)>()[J];
         }
     }
     /// Evaluates computation J.
@@ -212,7 +220,8 @@ private:
                                                     const functors& f,
                                                     ints<K...>) {
         [[maybe_unused]] constexpr auto p = point();
-        ((v.template at<p.at[K]>() = value<p.at[K]>(v, row, f)), ...);
+        ((v.template of<compute_dtype(C::at(p.at[K]).type)>()[p.at[K]] = value<p.at[K]>(v, row, f)),
+         ...);
     }
     template <int J>
     SINTER_HD SINTER_INLINE static void compute_row_one(regs& row, const functors& f) {

@@ -57,44 +57,21 @@ struct offsets {
 #if SINTER_NVCC || SINTER_EMULATOR
 
 template <class C>
-struct clear_offsets {
-    offsets<C>& o;
-    template <int K>
-    SINTER_DEVICE void operator()(number<K>) const {
-        if constexpr (K < args<C>::loads) {
-            o.load[K] = 0;
-        } else {
-            o.store[K - args<C>::loads] = 0;
-        }
-    }
-};
-template <class C>
 SINTER_DEVICE offsets<C> no_offsets() {
     offsets<C> o;
-    if constexpr (args<C>::loads == 0) o.load[0] = 0;
-    each<args<C>::loads + args<C>::stores>(clear_offsets<C>{o});
+    SINTER_UNROLLED
+    for (int i = 0; i < args<C>::loads; ++i) o.load[i] = 0;
+    SINTER_UNROLLED
+    for (int j = 0; j < args<C>::stores; ++j) o.store[j] = 0;
     return o;
 }
-template <class C>
-struct add_axis {
-    offsets<C>& o;
-    const args<C>& a;
-    int axis;
-    int64 c;
-    template <int K>
-    SINTER_DEVICE void operator()(number<K>) const {
-        if constexpr (K < args<C>::loads) {
-            o.load[K] += c * a.load[K].stride[axis];
-        } else {
-            constexpr int s = K - args<C>::loads;
-            o.store[s] += c * a.store[s].stride[axis];
-        }
-    }
-};
 /// Moves `o` by `c` along one axis.
 template <class C>
 SINTER_DEVICE void move(offsets<C>& o, const args<C>& a, int axis, int64 c) {
-    each<args<C>::loads + args<C>::stores>(add_axis<C>{o, a, axis, c});
+    SINTER_UNROLLED
+    for (int i = 0; i < args<C>::loads; ++i) o.load[i] += c * a.load[i].stride[axis];
+    SINTER_UNROLLED
+    for (int j = 0; j < args<C>::stores; ++j) o.store[j] += c * a.store[j].stride[axis];
 }
 /// Moves `o` to the element whose row-major number within the axes first..end-1 is `index`.
 /// Divides in 32 bits where both fit: a division in 64 bits costs four times as much.

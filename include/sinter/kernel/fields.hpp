@@ -34,6 +34,30 @@ struct fields<T, U, V...> {
     }
 };
 
+template <int I, class T>
+struct field {
+    T value;
+};
+template <int I, class T>
+SINTER_HD SINTER_INLINE T& field_at(field<I, T>& f) {
+    return f.value;
+}
+template <class I, class... T>
+struct flat_field_list;
+template <int... I, class... T>
+struct flat_field_list<ints<I...>, T...> : field<I, T>... {
+    /// The J-th field.
+    template <int J>
+    SINTER_HD SINTER_INLINE auto& at() {
+        return field_at<J>(*this);
+    }
+};
+/// The same side by side, not one inside the other: a long list of nested ones costs the compiler
+/// its square. Only where kernels have many fields: nvcc makes worse code of the states of a
+/// reduction in this form.
+template <class... T>
+using flat_fields = flat_field_list<make_ints<static_cast<int>(sizeof...(T))>, T...>;
+
 template <class F, int... I>
 SINTER_DEVICE void each_of(F& f, ints<I...>) {
     (f(number<I>{}), ...);

@@ -37,7 +37,7 @@ SINTER_DEVICE void map<C, Sync>::operator()() const {
         work.load_vector();
     }
     if (!row_varies) take_row_values<C, 0, reading::own>(work.row, a, no_offsets<C>());
-    each<map_items<C>()>(typename map_work<C, Sync>::finish{work});
+    work.finish();
     work.leftovers();
 }
 

@@ -14,9 +14,9 @@ template <class C, class L, class S>
 struct map_vectors;
 template <class C, int... L, int... S>
 struct map_vectors<C, ints<L...>, ints<S...>> {
-    using loads =
-        fields<simt::vec<storage_t<C::at(element_loads<C, 0>().at[L]).type>, map_width<C>()>...>;
-    using stores = fields<simt::vec<stored_t<C, S>, map_width<C>()>...>;
+    using loads = flat_fields<
+        simt::vec<storage_t<C::at(element_loads<C, 0>().at[L]).type>, map_width<C>()>...>;
+    using stores = flat_fields<simt::vec<stored_t<C, S>, map_width<C>()>...>;
 };
 
 template <class C, class Sync>
@@ -41,29 +41,21 @@ struct map_work {
     // The vector of a thread that has one; flat: the one that is not whole.
     offsets<C> o;                                        // of its first element
     int begin = 0, end = 0;                              // which of its elements exist
-    int column = 0, tile_row = 0, inner = 0, outer = 0;  // what `find` leaves for `fill_tiles`
+    int column = 0, tile_row = 0, inner = 0, outer = 0;  // where it lies, for `fill_tiles`
 
     SINTER_DEVICE explicit map_work(const map<C, Sync>& kernel) : k(kernel), o(no_offsets<C>()) {}
 
-    struct add_index {
-        map_work& s;
-        int axis;
-        uint32 index;
-        template <int K>
-        SINTER_DEVICE void operator()(number<K>) const {
-            if constexpr (K < loads) {
-                s.o.load[K] += scaled(index, s.k.a.load[K].stride[axis]);
-            } else {
-                constexpr int j = K - loads;
-                s.o.store[j] += scaled(index, s.k.a.store[j].stride[axis]);
-            }
-        }
-    };
+    SINTER_DEVICE void add_index(int axis, uint32 index) {
+        SINTER_UNROLLED
+        for (int i = 0; i < loads; ++i) o.load[i] += scaled(index, k.a.load[i].stride[axis]);
+        SINTER_UNROLLED
+        for (int j = 0; j < stores; ++j) o.store[j] += scaled(index, k.a.store[j].stride[axis]);
+    }
     SINTER_DEVICE uint32 lead_stride(int axis) const {
         return static_cast<uint32>(k.a.store[k.walk.lead].stride[axis]);
     }
-    /// Finds the step of the thread (of the block, for tiles): offsets up to the last axis, and
-    /// where it begins along it.
+    /// Finds the thread's vector: the offsets of its first element, and which of its elements
+    /// exist.
     SINTER_DEVICE void find() {
         const map_walk& w = k.walk;
         const bool tiled = w.path == map_path::tiles;
@@ -85,59 +77,52 @@ struct map_work {
         outer = static_cast<int>(w.cut == w.vector_axis ? extent : k.a.extent[w.vector_axis]);
         column = static_cast<int>(w.columns.split(n));
         if (tiled) tile_row = static_cast<int>(w.tile_rows.split(n));
-        int axis = w.rank - (tiled ? 3 : 2);
-        if (w.cut > axis) n = piece;
+        if (w.cut > w.rank - (tiled ? 3 : 2)) n = piece;
+        if (tiled) {
+            column = column * tile_columns + static_cast<int>(simt::lane());
+            tile_row = tile_row * tile_rows(width) + static_cast<int>(simt::warp()) * width;
+        }
         SINTER_ROLLED
-        for (; axis >= 0; --axis) {
+        for (int axis = w.rank - 2; axis >= 0; --axis) {
             uint32 index = n;
-            if (axis == w.cut) {
+            if (tiled && axis == w.rank - 2) {
+                index = static_cast<uint32>(tile_row);
+            } else if (axis == w.cut) {
                 n = piece;
             } else {
                 index = w.axis[axis].split(n);
             }
-            each<loads + stores>(add_index{*this, axis, index});
+            add_index(axis, index);
             start += index * lead_stride(axis);
         }
-        if (tiled) {
-            column *= tile_columns;
-            tile_row *= tile_rows(width);
-            return;
+        const int most = tiled ? width : static_cast<int>(w.mask) + 1;
+        int left = column < inner ? outer - tile_row : 0;
+        if (!tiled) {
+            column = column * most - static_cast<int>(start & w.mask);
+            left = inner - column;
         }
-        column = column * static_cast<int>(w.mask + 1) - static_cast<int>(start & w.mask);
-        const int left = inner - column, most = static_cast<int>(w.mask) + 1;
         end = left < most ? left : most;
         if (column < 0) {
             begin = -column;
             column = 0;
         }
-        each<loads + stores>(add_index{*this, w.rank - 1, static_cast<uint32>(column)});
+        move(o, k.a, w.rank - 1, column);
     }
 
-    struct origin_of {
-        const map_work& s;
-        int slot;
-        int64& origin;
-        template <int K>
-        SINTER_DEVICE void operator()(number<K>) const {
-            if (K == slot) origin = s.o.load[K];
-        }
-    };
     template <int Bytes>
-    SINTER_DEVICE void fill_if(int slot, const ir::bound_operand& x, int64 origin) {
+    SINTER_DEVICE void fill_if(int slot, const ir::bound_operand& x, int64 own) {
         if constexpr (map_loads_size<C>(Bytes)) {
             if (k.load_bytes[slot] == Bytes)
                 fill_tile<Bytes, width>(tiles + k.tile_at[slot],
-                                        static_cast<const unsigned_t<Bytes>*>(x.data) + origin,
+                                        static_cast<const unsigned_t<Bytes>*>(x.data) + own,
                                         x.stride[k.walk.rank - 1],
                                         x.stride[k.walk.vector_axis],
-                                        column,
-                                        tile_row,
-                                        inner,
-                                        outer);
+                                        inner - column,
+                                        outer - tile_row);
         }
     }
-    /// Brings the block's part of every operand that needs a tile, and goes on to the thread's own
-    /// vector. A loop with a case for each size is less code than a copy for each operand.
+    /// Brings the block's part of every operand that needs a tile. A loop with a case for each size
+    /// is less code than a copy for each operand.
     SINTER_DEVICE void fill_tiles() {
         simt::carver cut;
         tiles = cut.take<unsigned char>(k.tile_bytes);
@@ -145,20 +130,16 @@ struct map_work {
         SINTER_ROLLED
         for (int slot = 0; slot < loads; ++slot, ++x) {
             if (k.load_access[slot] != map_access::tile) continue;
-            int64 origin = 0;
-            each<loads>(origin_of{*this, slot, origin});
-            fill_if<1>(slot, *x, origin);
-            fill_if<2>(slot, *x, origin);
-            fill_if<4>(slot, *x, origin);
-            fill_if<8>(slot, *x, origin);
+            int64 own = 0;
+            SINTER_UNROLLED
+            for (int i = 0; i < loads; ++i)
+                if (i == slot) own = o.load[i];
+            fill_if<1>(slot, *x, own);
+            fill_if<2>(slot, *x, own);
+            fill_if<4>(slot, *x, own);
+            fill_if<8>(slot, *x, own);
         }
         Sync::template block<0>();
-        column += static_cast<int>(simt::lane());
-        tile_row += static_cast<int>(simt::warp()) * width;
-        each<loads + stores>(add_index{*this, k.walk.rank - 1, static_cast<uint32>(column)});
-        each<loads + stores>(add_index{*this, k.walk.vector_axis, static_cast<uint32>(tile_row)});
-        const int left = column < inner ? outer - tile_row : 0;
-        end = left < width ? left : width;
     }
 
     template <class T>
@@ -172,25 +153,32 @@ struct map_work {
     SINTER_DEVICE int64 distance(const ir::bound_operand& x) const {
         return x.stride[k.walk.vector_axis];
     }
+    /// Loads a vector of every operand: at one place of all of them, or where each has its own. One
+    /// function for both, which are compiled where they are called.
     struct load_one {
         map_work& s;
+        step& to;
+        int64 at;
+        bool flat;
         template <int I>
         SINTER_DEVICE void operator()(number<I>) const {
             constexpr int slot = load_slot<C>(element_loads<C, 0>().at[I]);
             using T = loaded_t<C, slot>;
             const auto& operand = s.k.a.load[slot];
-            const map_access how = s.k.load_access[slot];
-            auto& in = s.all[0].in.template at<I>();
+            auto& in = to.in.template at<I>();
+            const T* const first = static_cast<const T*>(operand.data);
             if constexpr (slot_counts<C>(slot)) {
-                const int64 step = s.distance(operand);
+                const int64 step = flat ? operand.stride[0] : s.distance(operand);
+                const int64 from = flat ? at * step : s.o.load[slot];
                 SINTER_UNROLLED
-                for (int e = 0; e < width; ++e)
-                    in[e] = count<C, slot>(s.k.a, s.o.load[slot] + e * step);
-            } else if (how == map_access::tile) {
+                for (int e = 0; e < width; ++e) in[e] = count<C, slot>(s.k.a, from + e * step);
+            } else if (flat) {
+                in = simt::load_own<width>(first + at);
+            } else if (s.k.load_access[slot] == map_access::tile) {
                 in = simt::load_shared<width>(s.template tile_vector<T>(slot));
             } else {
                 in = read_vector<width>(
-                    static_cast<const T*>(operand.data) + s.o.load[slot], how, s.distance(operand));
+                    first + s.o.load[slot], s.k.load_access[slot], s.distance(operand));
             }
         }
     };
@@ -198,131 +186,94 @@ struct map_work {
     SINTER_DEVICE void load_vector() {
         all[0].whole = k.walk.path != map_path::elements && begin == 0 && end == width;
         if (!all[0].whole) return;
-        each<element_load_count()>(load_one{*this});
+        each<element_load_count()>(load_one{*this, all[0], 0, false});
         end = 0;
     }
 
-    struct load_flat_one {
-        map_work& s;
-        step& to;
-        int64 at;
-        template <int I>
-        SINTER_DEVICE void operator()(number<I>) const {
-            constexpr int slot = load_slot<C>(element_loads<C, 0>().at[I]);
-            using T = loaded_t<C, slot>;
-            if constexpr (slot_counts<C>(slot)) {
-                const int64 step = s.k.a.load[slot].stride[0];
-                SINTER_UNROLLED
-                for (int e = 0; e < width; ++e)
-                    to.in.template at<I>()[e] = count<C, slot>(s.k.a, (at + e) * step);
-            } else {
-                to.in.template at<I>() =
-                    simt::load_own<width>(static_cast<const T*>(s.k.a.load[slot].data) + at);
-            }
-        }
-    };
-    struct set_offset {
-        offsets<C>& o;
-        int64 at;
-        template <int K>
-        SINTER_DEVICE void operator()(number<K>) const {
-            if constexpr (K < loads) {
-                o.load[K] = at;
-            } else {
-                o.store[K - loads] = at;
-            }
-        }
-    };
-    template <int J>
-    SINTER_DEVICE int64 flat_at() const {
-        return first + J * static_cast<int64>(simt::bdim().x) * width;
+    SINTER_DEVICE int64 flat_at(int j) const {
+        return first + j * static_cast<int64>(simt::bdim().x) * width;
     }
-    struct load_flat {
-        map_work& s;
-        template <int J>
-        SINTER_DEVICE void operator()(number<J>) const {
-            step& to = s.all[J];
-            const int64 at = s.template flat_at<J>(), left = s.k.a.extent[0] - at;
-            const bool mine = J == 0 || static_cast<uint32>(J) < s.k.walk.items;
-            to.whole = mine && left >= width;
-            if (to.whole) {
-                each<element_load_count()>(load_flat_one{s, to, at});
-            } else if (mine && left > 0) {
-                s.end = static_cast<int>(left);
-                each<loads + stores>(set_offset{s.o, at});
-            }
-        }
-    };
     /// Loads the thread's vectors of contiguous arrays, whose last may be left over.
     SINTER_DEVICE void load_flat_vectors() {
         first =
             (static_cast<int64>(simt::bid().x * k.walk.items) * simt::bdim().x + simt::tid().x) *
             width;
-        each<items>(load_flat{*this});
+        SINTER_UNROLLED
+        for (int j = 0; j < items; ++j) {
+            step& to = all[j];
+            const int64 at = flat_at(j), left = k.a.extent[0] - at;
+            const bool mine = j == 0 || static_cast<uint32>(j) < k.walk.items;
+            to.whole = mine && left >= width;
+            if (to.whole) {
+                each<element_load_count()>(load_one{*this, to, at, true});
+            } else if (mine && left > 0) {
+                end = static_cast<int>(left);
+                SINTER_UNROLLED
+                for (int i = 0; i < loads; ++i) o.load[i] = at * k.a.load[i].stride[0];
+                SINTER_UNROLLED
+                for (int i = 0; i < stores; ++i) o.store[i] = at;
+            }
+        }
     }
 
-    template <int E>
+    // Elements and vectors are numbers, not template arguments: loops that are unrolled cost the
+    // compiler less than as many functions.
     struct unpack_one {
         step& from;
         ir::registers<C>& v;
+        int e;
         template <int I>
         SINTER_DEVICE void operator()(number<I>) const {
             constexpr int j = element_loads<C, 0>().at[I];
-            v.template at<j>() = static_cast<compute_t<C::at(j).type>>(from.in.template at<I>()[E]);
+            v.template of<compute_dtype(C::at(j).type)>()[j] =
+                static_cast<compute_t<C::at(j).type>>(from.in.template at<I>()[e]);
         }
     };
-    template <int E>
     struct pack_one {
         results& out;
         const ir::registers<C>&v, &row;
-        template <int J>
-        SINTER_DEVICE void operator()(number<J>) const {
-            out.template at<J>()[E] =
-                static_cast<stored_t<C, J>>(pass::template get<C::stored(J)>(v, row));
+        int e;
+        template <int S>
+        SINTER_DEVICE void operator()(number<S>) const {
+            out.template at<S>()[e] =
+                static_cast<stored_t<C, S>>(pass::template get<C::stored(S)>(v, row));
         }
     };
-    struct element {
-        map_work& s;
-        step& from;
-        results& out;
-        template <int E>
-        SINTER_DEVICE void operator()(number<E>) const {
-            ir::registers<C> v;
-            each<element_load_count()>(unpack_one<E>{from, v});
-            pass::compute(v, s.row, s.k.a.functors);
-            each<stores>(pack_one<E>{out, v, s.row});
-        }
-    };
-    template <int J>
     struct store_one {
         map_work& s;
         results& out;
+        int j;
         template <int S>
         SINTER_DEVICE void operator()(number<S>) const {
             const auto& operand = s.k.a.store[S];
             auto* p = static_cast<stored_t<C, S>*>(operand.data);
             if (!p) return;
-            if constexpr (J == 0) {
+            if (j == 0) {
                 p += s.k.walk.path == map_path::flat ? s.first : s.o.store[S];
                 write_vector<width>(
                     p, s.k.store_access[S], s.distance(operand), out.template at<S>());
             } else {
-                simt::store<width>(p + s.template flat_at<J>(), out.template at<S>());
+                simt::store<width>(p + s.flat_at(j), out.template at<S>());
             }
         }
     };
-    /// Computes and stores vector J.
-    struct finish {
-        map_work& s;
-        template <int J>
-        SINTER_DEVICE void operator()(number<J>) const {
-            if (J > 0 && s.k.walk.path != map_path::flat) return;
-            if (!s.all[J].whole) return;
+    /// Computes and stores the vectors.
+    SINTER_DEVICE void finish() {
+        SINTER_UNROLLED
+        for (int j = 0; j < items; ++j) {
+            if (j > 0 && k.walk.path != map_path::flat) continue;
+            if (!all[j].whole) continue;
             results out;
-            each<width>(element{s, s.all[J], out});
-            each<stores>(store_one<J>{s, out});
+            SINTER_UNROLLED
+            for (int e = 0; e < width; ++e) {
+                ir::registers<C> v;
+                each<element_load_count()>(unpack_one{all[j], v, e});
+                pass::compute(v, row, k.a.functors);
+                each<stores>(pack_one{out, v, row, e});
+            }
+            each<stores>(store_one{*this, out, j});
         }
-    };
+    }
 
     struct load_left {
         map_work& s;
@@ -333,13 +284,15 @@ struct map_work {
             constexpr int j = element_loads<C, 0>().at[I];
             constexpr int slot = load_slot<C>(j);
             using T = loaded_t<C, slot>;
+            auto& x = v.template of<compute_dtype(C::at(j).type)>()[j];
             if constexpr (slot_counts<C>(slot)) {
-                v.template at<j>() = count<C, slot>(s.k.a, s.o.load[slot]);
+                x = count<C, slot>(s.k.a, s.o.load[slot]);
             } else if (s.k.load_access[slot] == map_access::tile) {
-                const T x = simt::load_shared<1>(s.template tile_vector<T>(slot) + e)[0];
-                v.template at<j>() = static_cast<compute_t<C::at(j).type>>(x);
+                x = static_cast<compute_t<C::at(j).type>>(
+                    simt::load_shared<1>(s.template tile_vector<T>(slot) + e)[0]);
             } else {
-                v.template at<j>() = read<C, slot, reading::own>(s.k.a, s.o.load[slot]);
+                x = static_cast<compute_t<C::at(j).type>>(simt::load_own<1>(
+                    static_cast<const T*>(s.k.a.load[slot].data) + s.o.load[slot])[0]);
             }
         }
     };
