@@ -100,16 +100,14 @@ struct binding {
 inline runtime::storage& storage_of(const operand& o) {
     return *static_cast<runtime::storage*>(o.owner->get());
 }
-/// The array of a leaf.
-inline ir::array_ref array_of(const operand& o) {
-    ir::array_ref a;
+/// Makes the new array `a` that of a leaf.
+inline void set_array(ir::array_ref& a, const operand& o) {
     a.data = reinterpret_cast<void*>(o.word[0]);
     a.type = o.type;
     for (int j = 0; j < o.rank; ++j) {
         a.extent[j] = o.word[o.rank - j];
         if (a.extent[j] != 1) a.stride[j] = o.word[2 * o.rank - j];
     }
-    return a;
 }
 
 inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
@@ -134,10 +132,16 @@ inline void take_device(binding& b, device d) {
     }
 }
 
-inline bool take_array(binding& b, int slot, const ir::array_ref& a, runtime::storage& memory) {
+// `see` gives the array: into its slot, or to compare it with what the slot holds.
+template <class See>
+bool take_array(binding& b, int slot, runtime::storage& memory, See see) {
     take_device(b, memory.where());
-    if (b.leaf_memory[slot]) return same_view(b.leaf[slot], a);
-    b.leaf[slot] = a;
+    if (b.leaf_memory[slot]) {
+        ir::array_ref again;
+        see(again);
+        return same_view(b.leaf[slot], again);
+    }
+    see(*new (b.leaf + slot) ir::array_ref);
     b.leaf_memory[slot] = &memory;
     return true;
 }
@@ -158,7 +162,8 @@ inline bool take_origin(binding& b, const operand& o, int slot) {
 // already.
 inline bool take(binding& b, const operand& o, int slot) {
     switch (o.what) {
-        case ir::visit::leaf: return take_array(b, slot, array_of(o), storage_of(o));
+        case ir::visit::leaf:
+            return take_array(b, slot, storage_of(o), [&](ir::array_ref& a) { set_array(a, o); });
         case ir::visit::scalar: {
             const ir::scalar_bits number{bits_as<uint64>(o.word[0])};
             if (b.scalar_set[slot]) return b.scalar[slot].bits == number.bits;
@@ -207,7 +212,7 @@ inline bool take_all(binding& b, const operand_list& list, int& at) {
         const auto& part = *static_cast<const shared_part*>(o.owner->get());
         if (v.what == ir::visit::leaf) {  // evaluated before: one more array
             const made_array& m = made_of(b, part);
-            return take_array(b, v.slot, m.array, *m.memory);
+            return take_array(b, v.slot, *m.memory, [&](ir::array_ref& a) { a = m.array; });
         }
         const shared_part*& seen = b.share[v.slot];
         if (v.what == ir::visit::share_again) return seen == &part;

@@ -74,6 +74,10 @@ struct inference {
             const node& x = g.n[i];
             array_ref& v = value[i];
             if (turned < g.turned_count && g.turned[turned].before == i) turn(g.turned[turned++]);
+            if (x.k == kind::leaf && x.view < 0) {  // most of them
+                v = leaf[x.slot];
+                continue;
+            }
             v = {};
             v.type = x.type;
             switch (x.k) {

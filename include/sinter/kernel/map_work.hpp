@@ -166,7 +166,7 @@ struct map_work {
             using T = loaded_t<C, slot>;
             const auto& operand = s.k.a.load[slot];
             auto& in = to.in.template at<I>();
-            const T* const first = static_cast<const T*>(operand.data);
+            [[maybe_unused]] const T* const first = static_cast<const T*>(operand.data);
             if constexpr (slot_counts<C>(slot)) {
                 const int64 step = flat ? operand.stride[0] : s.distance(operand);
                 const int64 from = flat ? at * step : s.o.load[slot];
