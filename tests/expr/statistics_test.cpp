@@ -144,6 +144,10 @@ TEST_CASE("no elements, infinities and NaN") {
                                 error_of<sn::shape_error>([&] { sn::eval(argmin(none)); })})
             CHECK(contains(why, "shape (3, 0) has no elements along the reduced axes"));
         CHECK(std::isnan(get(tensor<float, 0>(var(none))).of[0]));
+        CHECK(std::isnan(get(tensor<float, 0>(stddev(none))).of[0]));
+        CHECK(get(tensor<float, 0>(norm(none))).of[0] == 0);
+        CHECK(get(tensor<int64, 0>(count_nonzero(none))).of[0] == 0);
+        CHECK(error_of<sn::shape_error>([&] { sn::eval(logsumexp(none)); }) != "");
 
         const reals v({5, 3}, {nan, 1, -inf, 1, nan, inf, inf, -inf, 0, 0, -0.0, 0, 2, 2, 1});
         const auto a = put<float, 2>(v, d);
