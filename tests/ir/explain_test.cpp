@@ -95,7 +95,7 @@ TEST_CASE("explain: DOT") {
 }
 
 TEST_CASE("shape errors are sentences that name the operation and both shapes") {
-    const auto message = [](const program& g, const extents& e, const shape_args* s = nullptr) {
+    const auto message = [](const program& g, const extents& e, shape_args* s = nullptr) {
         std::vector<array_ref> leaf, value(static_cast<std::size_t>(g.size));
         for (const auto& x : e) {
             array_ref a;

@@ -177,6 +177,8 @@ private:
             any_product();
         } else if (k < 93) {
             cast(index_of_any(), any_type());
+        } else if (k < 94) {
+            any_coordinate();
         } else if (k < 95) {
             add_number();
         } else if (k < 97) {
@@ -281,6 +283,22 @@ private:
         for (int j = 0; j < rank; ++j)
             s.extent[j] = a.extent[j] != 1 || chance(3) ? a.extent[j] : frame_[j];
         expand(i, rank, s);
+    }
+    // The numbers of the elements of a value along some of its axes.
+    void any_coordinate() {
+        const std::size_t i = index_of_any();
+        plain x;
+        x.type = dtype::i64;
+        x.rank = at(i).value.rank;
+        const auto axes = static_cast<unsigned char>(pick(1 << x.rank));
+        for (int j = 0; j < x.rank; ++j)
+            if (axes >> j & 1) x.extent[j] = at(i).value.extent[j];
+        x.fill([&](const int64* c) {
+            int64 n = 0;
+            for (int j = max_rank - 1; j >= 0; --j) n = n * x.extent[j] + c[j];
+            return to_cell(n);
+        });
+        add(g.coordinate(at(i).node, axes, dtype::i64), x);
     }
     void any_padding() {
         const std::size_t i = index_of_any();

@@ -101,6 +101,9 @@ TEST_CASE("take and gather") {
 }
 
 TEST_CASE("expressions by index") {
+    static_assert(decltype(sn::take(tensor<bool, 1>(), tensor<int, 1>()))::type ==
+                  sn::dtype::boolean);
+    static_assert(decltype(sn::tril(tensor<bool, 2>()))::type == sn::dtype::boolean);
     on_each_device([](device d) {
         const auto v = random({4, 5, 6}, 3);
         for (const layout l : layouts) {

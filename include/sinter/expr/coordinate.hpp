@@ -23,6 +23,16 @@ auto coordinate(E&& x, axis_tag<A...> = {}) {
 
 namespace detail {
 
+/// 0 as a number that leaves a value of type D what it is.
+template <dtype D>
+constexpr auto zero_beside() {
+    if constexpr (D == dtype::boolean) {
+        return false;
+    } else {
+        return 0;
+    }
+}
+
 template <bool Lower>
 struct triangle {
     int64 diagonal = 0;
@@ -31,9 +41,9 @@ struct triangle {
         const auto row = coordinate(x, axis<-2>);
         const auto column = coordinate(x, axis<-1>);
         if constexpr (Lower) {
-            return where(column <= row + diagonal, x, 0);
+            return where(column <= row + diagonal, x, zero_beside<X::type>());
         } else {
-            return where(column >= row + diagonal, x, 0);
+            return where(column >= row + diagonal, x, zero_beside<X::type>());
         }
     }
 };

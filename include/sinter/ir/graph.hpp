@@ -182,7 +182,6 @@ struct graph {
     /// The number of each element of `of` in row-major order along `axes`; the others have extent
     /// 1. Does not depend on the values of `of`: its derivative is nothing.
     constexpr short coordinate(short of, unsigned char axes, dtype t) {
-        if ((n[of].ones & axes) == axes) return constant(t, 0);
         node x;
         x.k = kind::coordinate;
         x.type = t;

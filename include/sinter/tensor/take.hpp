@@ -71,7 +71,7 @@ constexpr auto taken_outside() {
     if constexpr (is_floating(D)) {
         return __builtin_nan("");
     } else {
-        return 0;
+        return zero_beside<D>();
     }
 }
 
