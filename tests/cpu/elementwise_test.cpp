@@ -192,6 +192,44 @@ TEST_CASE("angles near and far, also in place") {
         }
 }
 
+// x * tanh(c) + sin(exp(x)) * exp(r), where c and r may turn out to be broadcast.
+constexpr stage_builder dear() {
+    stage_builder b;
+    const int x = b.load(dtype::f32), c = b.load(dtype::f32), r = b.load(dtype::bf16);
+    const int t = b.spread(b.op<op::tanh>(c));
+    const int e = b.spread(b.op<op::exp>(x));
+    const int f = b.spread(b.op<op::exp>(b.cast(r, dtype::f32)));
+    b.store(b.op<op::add>(b.op<op::mul>(x, t), b.op<op::mul>(b.op<op::sin>(e), f)));
+    return b;
+}
+
+TEST_CASE("dear functions of arrays that are broadcast or not, and of one another") {
+    pseudo_random r;
+    for (const extents& space : spaces)
+        for (const layout l : layouts)
+            for (const unsigned moves : {~0U, 1U, 2U, 4U, 5U, ~1U, 0U})
+                for (const unsigned known : {moves, 1U, 2U, 0U}) {
+                    test_array<float> x(space, l), c(space, layouts[r.next() % 4], moves);
+                    test_array<float> out(space, layouts[r.next() % 4]);
+                    test_array<bfloat16> n(space, layouts[r.next() % 4], known);
+                    x.fill([&](int64) { return static_cast<float>(r.number()); });
+                    c.fill([&](int64) { return static_cast<float>(r.number()); });
+                    n.fill([&](int64) { return bfloat16(r.number()); });
+                    binding b(space, 0);
+                    b.load = {x.bound(), c.bound(), n.bound()};
+                    b.store = {out.bound()};
+                    sinter::cpu::run(loops_for<stage<dear>, here>(), b.done());
+                    int64 wrong = 0;
+                    for_each_index(space, [&](const extents& i) {
+                        const float left = x[i] * sinter::math::tanh(c[i]);
+                        const float right = sinter::math::sin(sinter::math::exp(x[i])) *
+                                            sinter::math::exp(static_cast<float>(n[i]));
+                        wrong += out[i] != left + right;
+                    });
+                    CHECK(wrong == 0);
+                }
+}
+
 constexpr stage_builder in_place() {
     stage_builder b;
     const int x = b.load(dtype::f32), y = b.load(dtype::f32);

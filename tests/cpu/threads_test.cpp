@@ -89,6 +89,17 @@ constexpr stage_builder softmax() {
     b.store(s);
     return b;
 }
+// softmax(sin(x * exp(c)) * tanh(d)), where c and d may turn out to be broadcast.
+constexpr stage_builder dear_softmax() {
+    stage_builder b(true);
+    const int x = b.load(dtype::f32), c = b.load(dtype::f32), d = b.load(dtype::f32);
+    const int e = b.spread(b.op<op::exp>(c));
+    const int t = b.spread(b.op<op::tanh>(d));
+    const int v = b.op<op::mul>(b.op<op::sin>(b.op<op::mul>(x, e)), t);
+    const int f = b.op<op::exp>(b.op<op::sub>(v, b.reduce<red::max>(v)));
+    b.store(b.op<op::div>(f, b.reduce<red::sum>(f)));
+    return b;
+}
 constexpr stage_builder folds() {
     stage_builder b(true);
     const int x = b.load(dtype::f32);
@@ -131,6 +142,37 @@ TEST_CASE("threads: many rows, few long rows and columns") {
             1,
             in_columns,
             {array(rows, {1, 0}), array(rows, {1, 0}), array(2 * rows, {2, 0})});
+    }
+}
+
+TEST_CASE("threads: dear functions of rows and columns are the same for all of them") {
+    for (const auto& [rows, n] :
+         {std::pair<int64, int64>{60001, 10}, {1000, 701}, {3, 200003}, {131, 5003}}) {
+        const extents space{rows, n};
+        const auto results = [&](const extents& of_c, const extents& of_d, bool whole) {
+            array x(rows * n, {n, 1}), c(rows * n, of_c), d(rows * n, of_d), out(rows * n, {n, 1});
+            array full_c(rows * n, {n, 1}), full_d(rows * n, {n, 1});
+            for (int64 i = 0; i < rows * n; ++i) {
+                const auto at = [&](const array& a) {
+                    return a.memory[static_cast<std::size_t>(i / n * a.stride[0] +
+                                                             i % n * a.stride[1])];
+                };
+                full_c.memory[static_cast<std::size_t>(i)] = at(c);
+                full_d.memory[static_cast<std::size_t>(i)] = at(d);
+            }
+            binding b(space, 1);
+            b.load = {x.bound(), (whole ? full_c : c).bound(), (whole ? full_d : d).bound()};
+            b.store = {out.bound()};
+            if (whole)
+                sinter::cpu::run(loops_for<stage<dear_softmax>, alone>(), b.done());
+            else
+                sinter::cpu::run(loops_for<stage<dear_softmax>, together>(), b.done());
+            return out.memory;
+        };
+        const extents column{1, 0}, row{0, 1}, all{n, 1};
+        CHECK(results(column, row, false) == results(column, row, true));
+        CHECK(results(row, column, false) == results(row, column, true));
+        CHECK(results(all, column, false) == results(all, column, true));
     }
 }
 

@@ -180,6 +180,12 @@ constexpr program divided_by_total() {
     result(g, div(g, y, g.drop(sum(g, 1, x), 1)));
     return g;
 }
+constexpr program exp_less_its_total() {
+    program g;
+    const short e = op1<op::exp>(g, matrix(g));
+    result(g, sub(g, e, g.drop(sum(g, 3, e), 3)));
+    return g;
+}
 constexpr program minus_maximum_of_vector() {
     program g;
     const short x = matrix(g), v = vector(g);

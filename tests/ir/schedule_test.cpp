@@ -169,7 +169,13 @@ constexpr expected thrifty_plan(plus_exp_of_vector(), policy{.store_dear = true}
 static_assert(thrifty_plan.p.stages == 2 && thrifty_plan.p.dears == 0 &&
               thrifty_plan.stored_because(reason::dear) == 1);
 static_assert(softmax_plan.p.dears == 0 && norm_plan.p.dears == 0 && mean_plan.p.dears == 0);
-static_assert(expected(plus_exp_of_vector(), policy{.split = true}).p.dears == 0);
+// Costly values that two kernels compute are named, and stored.
+constexpr expected twice_plan(exp_less_its_total());
+static_assert(twice_plan.p.stages == 2 && twice_plan.p.dears == 1);
+constexpr expected once_plan(exp_less_its_total(), policy{.store_dear = true});
+static_assert(once_plan.p.stages == 2 && lower(once_plan.g, once_plan.p, 0).stores == 2 &&
+              once_plan.p.dears == 0 && once_plan.stored_because(reason::twice) == 1);
+static_assert(expected(exp_less_its_total(), policy{.split = true}).p.dears == 0);
 
 constexpr expected apart_plan(two_unrelated());
 static_assert(apart_plan.p.stages == 2);

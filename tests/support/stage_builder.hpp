@@ -75,6 +75,11 @@ struct stage_builder {
         return push({.h = ir::how::core, .type = t});
     }
     constexpr void store(int value) { stored[stores++] = value; }
+    /// Says that operation `i` may turn out to be broadcast, and returns it.
+    constexpr int spread(int i) {
+        at[i].may_spread = true;
+        return i;
+    }
 
     /// Completes levels, loops and the number of passes.
     constexpr stage_builder done() const {

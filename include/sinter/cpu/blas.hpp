@@ -56,16 +56,18 @@ inline int plain_side(const loop& l) {
     return l.inputs.count == 1 && l.outputs[0].from == 0 ? l.inputs[0].load : -1;
 }
 /// The only result of the stage if it is the product itself, or -1.
-inline int plain_result(const loop& l) {
+inline int plain_result(const stage_loops& code) {
+    const loop& l = code.pass[0];
     const bool plain = l.outputs.count == 1 && l.outputs[0].to == goes_to::store &&
-                       l.outputs[0].from == 0 && l.inputs.count == 1 && l.inputs[0].load == -1;
+                       l.outputs[0].from == 0 && l.inputs.count == 1 &&
+                       l.inputs[0].load == code.loads;
     return plain ? l.outputs[0].store : -1;
 }
 
 template <class T>
 bool run_blas(blas_product<T> product, const stage_loops& code, const ir::bound_stage& b) {
     const int left = plain_side(code.side[0]), right = plain_side(code.side[1]);
-    const int result = plain_result(code.pass[0]);
+    const int result = plain_result(code);
     if (!product || left < 0 || right < 0 || result < 0 || b.row_rank != 1) return false;
     const int m_axis = b.rows_axis(), n_axis = b.columns_axis(), k_axis = b.summed_axis();
     const int64 m = b.extent[m_axis], n = b.extent[n_axis], k = b.extent[k_axis];

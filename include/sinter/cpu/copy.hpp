@@ -23,6 +23,30 @@ void copy_line(std::byte* to, int64 to_step, const std::byte* from, int64 from_s
     }
 }
 
+/// Writes n copies of the element at `from`, and up to 63 bytes more.
+template <int S>
+void fill_line(std::byte* to, const std::byte* from, int64 n) {
+    uint64 x = 0;
+    std::memcpy(&x, from, S);
+    for (int bits = 8 * S; bits < 64; bits *= 2) x |= x << bits;
+#if SINTER_NVCC
+    const uint64 two[] = {x, x};
+#else
+    typedef uint64 vector __attribute__((vector_size(16)));
+    const vector two = {x, x};
+#endif
+    for (int64 i = 0; i < n * S; i += 64)
+        for (int k = 0; k < 64; k += 16) std::memcpy(to + i + k, &two, sizeof two);
+}
+inline void fill_line(int bytes, std::byte* to, const std::byte* from, int64 n) {
+    switch (bytes) {
+        case 1: return fill_line<1>(to, from, n);
+        case 2: return fill_line<2>(to, from, n);
+        case 4: return fill_line<4>(to, from, n);
+        default: return fill_line<8>(to, from, n);
+    }
+}
+
 /// A square of elements that is transposed in registers: 16 bytes wide.
 template <int S>
 struct square {

@@ -1,6 +1,7 @@
 // The host engine: runs a bound stage on the processor. The twin of the kernels.
 #pragma once
 
+#include "sinter/cpu/lift.hpp"
 #include "sinter/cpu/map.hpp"
 #include "sinter/cpu/matmul.hpp"
 #include "sinter/cpu/rows.hpp"
@@ -13,34 +14,55 @@ inline constexpr int64 stack_bytes = 6144;
 
 /// Arrays of equal order without gaps, as most are: true when that was the whole stage.
 inline bool run_plain(const stage_loops& code, const ir::bound_stage& b) {
-    constexpr int most = 8, registers = 16;
-    const int rank = b.outer_rank + b.row_rank;
+    constexpr int most = 8, registers = 16, most_made = 4;
+    const loop& l = code.pass[0];
+    const int rank = b.outer_rank + b.row_rank, made = code.made.count;
     if (rank > 1 || code.loads > most || code.stores > most || code.registers > registers ||
-        code.row_stores.count > 0 || code.counted != 0)
+        code.row_stores.count > 0 || code.counted != 0 || made > most_made)
         return false;
     const int64 n = rank == 0 ? 1 : b.extent[0];
-    const void* in[most];
-    void* out[most];
-    const loop& l = code.pass[0];
-    for (int k = 0; k < l.inputs.count; ++k) {
-        const ir::bound_operand& o = b.load[l.inputs[k].load];
-        if (o.stride[0] != 1 && n > 1) return false;
-        in[k] = o.data;
-    }
-    for (int k = 0; k < l.outputs.count; ++k) {
-        const ir::bound_operand& o = b.store[l.outputs[k].store];
-        if (o.data == nullptr || (o.stride[0] != 1 && n > 1)) return false;
-        out[k] = o.data;
-    }
+    for (int k = 0; k < code.loads; ++k)
+        if (b.load[k].stride[0] != 1 && n > 1) return false;
+    for (int k = 0; k < code.stores; ++k)
+        if (b.store[k].data == nullptr || (b.store[k].stride[0] != 1 && n > 1)) return false;
     std::byte scalars[registers * 8];
     const row_lanes row{scalars, 8, 0};
     for (const row_value& s : code.scalars) set_register(row, s, b.scalar[s.number]);
-    line_call c{l, in, out, row, rows_are::one, b.functors};
-    if (n % group == 0) {
-        c.run(n, 1);
-    } else {
-        alignas(arena::line) std::byte spare[2 * most * (line_call::spare_bytes + 8)];
-        c.run_odd(n, spare, [](bool, int) { return true; });
+    constexpr int64 piece = 512;  // elements that one loop makes for the next
+    alignas(arena::line) std::byte tiles[most_made][piece * 8];
+    alignas(arena::line) std::byte spare[2 * (most + most_made) * (line_call::spare_bytes + 8)];
+    const auto run = [&](const loop& m, int64 at, int64 count) {
+        const void* in[most + most_made];
+        void* out[most];
+        for (int k = 0; k < m.inputs.count; ++k) {
+            const input& i = m.inputs[k];
+            in[k] = i.load > code.loads
+                        ? tiles[i.load - code.loads - 1]
+                        : static_cast<const std::byte*>(b.load[i.load].data) + at * i.bytes;
+        }
+        for (int k = 0; k < m.outputs.count; ++k) {
+            const output& o = m.outputs[k];
+            out[k] = o.to == goes_to::keep
+                         ? tiles[o.keep]
+                         : static_cast<std::byte*>(b.store[o.store].data) + at * o.bytes;
+        }
+        line_call c{m, in, out, row, rows_are::one, b.functors};
+        if (count % group == 0)
+            c.run(count, 1);
+        else
+            c.run_odd(count, spare, [](bool, int) { return true; });
+    };
+    bool makes = false;
+    for (const made_value& v : code.made) makes = makes || !v.when_broadcast;
+    if (!makes) {
+        run(l, 0, n);
+        return true;
+    }
+    for (int64 at = 0; at < n; at += piece) {
+        const int64 count = std::min(piece, n - at);
+        for (const loop& m : l.before)
+            if (!code.made[m.outputs[0].keep].when_broadcast) run(m, at, count);
+        run(l, at, count);
     }
     return true;
 }
@@ -152,7 +174,7 @@ void run_rows(const stage_loops& code, const ir::bound_stage& b) {
     const int64 parts = std::min<int64>(tiles, 8 * threads);
     const team_memory memory(threads,
                              engine_bytes(code, p.block.room(), p.rows()) +
-                                 code.kept.count * (p.kept() * 8 + arena::line));
+                                 code.made.count * (p.kept() * 8 + arena::line));
     struct share {
         engine w;
         int64 parts, tiles;
@@ -173,15 +195,10 @@ enum class engine_kind : unsigned char {
     either,    // one pass with values of the row: by elements where these are the same for all rows
 };
 
-/// Runs stage `b` of that kind with the loops of its code.
+/// Runs a stage whose broadcast values are computed.
 template <class Team, engine_kind Kind>
-void run_stage(const stage_loops& code, const ir::bound_stage& b) {
-    const int rank = b.outer_rank + (Kind == engine_kind::elements ? b.row_rank : 0);
-    for (int d = 0; d < rank; ++d)
-        if (b.extent[d] == 0) return;
-    if constexpr (Kind == engine_kind::product) {
-        run_product<Team>(code, b);
-    } else if constexpr (Kind == engine_kind::rows) {
+void run_prepared(const stage_loops& code, const ir::bound_stage& b) {
+    if constexpr (Kind == engine_kind::rows) {
         run_rows<Team>(code, b);
     } else if constexpr (Kind == engine_kind::either) {
         bool map = true;
@@ -195,9 +212,29 @@ void run_stage(const stage_loops& code, const ir::bound_stage& b) {
             run_rows<Team>(code, b);
         }
     } else {
-        if (work_of(code, 1) * b.rows * b.row_length < 2 * thread_work && run_plain(code, b))
-            return;
         run_map<Team>(code, b);
+    }
+}
+
+/// Runs stage `b` of that kind with the loops of its code. Lifts: some may compute broadcast
+/// values.
+template <class Team, engine_kind Kind, bool Lifts>
+void run_stage(const stage_loops& code, const ir::bound_stage& b) {
+    const int rank = b.outer_rank + (Kind == engine_kind::elements ? b.row_rank : 0);
+    for (int d = 0; d < rank; ++d)
+        if (b.extent[d] == 0) return;
+    if constexpr (Kind == engine_kind::product) {
+        run_product<Team>(code, b);
+    } else {
+        if (Kind == engine_kind::elements &&
+            work_of(code, 1) * b.rows * b.row_length < 2 * thread_work && run_plain(code, b))
+            return;
+        if constexpr (Lifts) {
+            const lifted ready(code, b, &run_map<Team>);
+            run_prepared<Team, Kind>(code, ready.stage());
+        } else {
+            run_prepared<Team, Kind>(code, b);
+        }
     }
 }
 

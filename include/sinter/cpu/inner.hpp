@@ -11,28 +11,28 @@ namespace sinter::cpu {
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
-/// Everything about loop W of stage C.
-template <class C, int W>
+/// Everything about loop V of loop W of stage C.
+template <class C, int W, int V = joined>
 struct loop_of {
     using P = ir::pass<C, W>;
     using regs = ir::registers<C>;
     using functors = typename P::functors;
     static constexpr auto loads = [] {
         if constexpr (W < ir::max_passes) {
-            return flow_of<C>.loads[W];
+            return loop_flow_of<C, W, V>.loads;
         } else {
             return P::loads();
         }
     }();
     static constexpr auto point = [] {
         if constexpr (W < ir::max_passes) {
-            return flow_of<C>.point[W];
+            return loop_flow_of<C, W, V>.point;
         } else {
             return P::point();
         }
     }();
     static constexpr auto row_values = P::row_values();
-    static constexpr deliveries<C, W> out{};
+    static constexpr deliveries<C, W, V> out{};
     static constexpr dtype core_type =
         C::head().core >= 0 ? code_of<C>.at[C::head().core >= 0 ? C::head().core : 0].type
                             : dtype::f32;
@@ -90,9 +90,9 @@ struct loop_of {
         constexpr int J = loads.at[K];
         constexpr ir::instr x = code_of<C>.at[J];
         constexpr dtype d = x.type;
-        constexpr bool kept = x.h == ir::how::compute;
+        constexpr bool made = x.h == ir::how::compute;
         using memory = storage_t<x.h == ir::how::core ? core_memory(d)
-                                 : kept               ? compute_dtype(d)
+                                 : made               ? compute_dtype(d)
                                                       : d>;
         const auto value = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
         v.template at<J>() = x.h == ir::how::core ? ir::wrapped<d>(value) : value;

@@ -51,8 +51,8 @@ struct fold_ops {
     void (*result)(const void* states, void* lanes, int64 n);
 };
 
-/// An array that a loop reads: its number among the loads, -1 for the result of the core, or -2 - k
-/// for the k-th kept value.
+/// An array that a loop reads: its number among the loads; then come the result of the core and the
+/// made values.
 struct input {
     short load, bytes;
 };
@@ -64,11 +64,18 @@ enum class goes_to : unsigned char { fold, store, operand, keep };
 struct output {
     goes_to to = goes_to::operand;
     short store = -1;  // number of the store
-    short keep = -1;   // number of the kept value, if it is one
+    short keep = -1;   // number of the made value, if it is one
     short from = -1;   // input that holds this very value in memory
     short bytes = 0;
     short reg = -1;  // the register that gets the reduction's result
     const fold_ops* fold = nullptr;
+};
+
+/// A value that one loop leaves in memory for others: for those of later passes too, or only for
+/// the next loops over the same block. Some have a loop of their own only where it is broadcast.
+struct made_value {
+    short bytes;
+    bool kept, when_broadcast;
 };
 
 /// A value of the row: the load, scalar or store of this number and its register.
@@ -91,8 +98,10 @@ struct row_lanes {
 struct loop {
     table<input> inputs;
     table<output> outputs;
-    table<row_value> row_loads;  // read once per row, before the loop
-    table<row_value> row_reads;  // registers that the loop reads
+    table<row_value> row_loads;   // read once per row, before the loop
+    table<row_value> row_reads;   // registers that the loop reads
+    table<loop> before;           // these make values that the loop reads
+    const loop* apart = nullptr;  // the loop where values are made that need not be
     // Computes lines * n elements, line by line; element i of each line is one of row at + i. n is
     // a multiple of `group`.
     void (*run)(const void* const* in,
@@ -126,7 +135,7 @@ struct stage_loops {
     unsigned counted = 0;  // bit k: load k is of coordinates, which lie nowhere
     const short* load_bytes = nullptr;
     const short* store_bytes = nullptr;
-    table<short> kept;  // bytes of the values that a loop keeps for later ones
+    table<made_value> made;
     table<row_value> scalars, constants, row_stores;
     loop pass[ir::max_passes], side[2];
     const product_kernels* product = nullptr;  // null: no core

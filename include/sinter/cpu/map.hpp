@@ -40,7 +40,15 @@ struct map_plan {
         });
         if (second < 0) {
             direct = direct && s.rank == 1;
-            block = block_space(s, direct ? part_elements : tile_elements, nothing, 1);
+            bool makes = false;  // a loop for the next one
+            for (const loop& l : code.pass[0].before)
+                makes = makes || !code.made[l.outputs[0].keep].when_broadcast;
+            block = block_space(s,
+                                !direct ? tile_elements
+                                : makes ? block_elements
+                                        : part_elements,
+                                nothing,
+                                1);
             return;
         }
         loop_space across, down;

@@ -119,7 +119,7 @@ private:
     static int dense(context& c, const loop& l, int a) {
         int n = 0;
         for (const input& i : l.inputs) {
-            const operand& o = c.input_of(i);
+            const operand& o = c.load[i.load];
             n += o.stride[a] == o.bytes;
         }
         return n;

@@ -44,14 +44,17 @@ struct row_plan {
             int64 width = block_elements;
             if (turned || n <= block_elements / group)
                 width = block_elements / std::max<int64>(n, 1);
-            else if (!v.pure)  // all passes find the rows in the second cache
-                width = (int64{1} << 16) / n;
+            else if (v.keeps)
+                width = std::max(second_cache / n, std::min(narrowest, most_kept / n));
+            else if (!v.pure && second_cache / n >= narrowest)
+                width = second_cache / n;  // all passes find the rows there
             width = std::clamp(width / group * group, 2 * group, block_elements);
             width = std::min(width, whole_groups(o.length));
-            block = block_space(o, width, v.row, std::max<int64>(block_elements / width, 1));
+            const int64 lines = std::max<int64>(block_elements / width, v.direct ? 2 * group : 1);
+            block = block_space(o, width, v.row, lines);
         } else {
             const bool free = v.pure && v.direct && !turned;
-            const int64 line = turned ? 8 * group : free ? 2 * block_elements : 32 * group;
+            const int64 line = turned ? 8 * group : free ? 2 * block_elements : 64 * group;
             int64 rows = (free ? 8 : 1) * block_elements / std::clamp<int64>(n, 1, line);
             if (n > line && !v.pure && !turned) rows = 1;
             block = block_space(v.row, line, o, std::max<int64>(rows, 1));
@@ -61,16 +64,24 @@ struct row_plan {
     }
 
 private:
+    // In elements: what all passes find in the second cache; what they may leave one another.
+    static constexpr int64 second_cache = int64{1} << 16, most_kept = int64{1} << 22;
+    // Columns that are walked together: fewer would be read in pieces of lines of memory that are
+    // far apart.
+    static constexpr int64 narrowest = 256;
+
     /// What the plan depends on.
     struct loops_view {
         loop_space outer, row;
         int along_row = 0, along_outer = 0;  // arrays of elements that lie along the axis
         bool pure = true;                    // only values per row are written
         bool direct = true;  // what is folded lies side by side in memory: no buffers
+        bool keeps = false;  // values of elements for later passes
 
         loops_view(const stage_loops& code, const ir::bound_stage& b) {
             const int outer_rank = b.outer_rank, rank = outer_rank + b.row_rank;
             direct = code.counted == 0;
+            for (const made_value& x : code.made) keeps = keeps || x.kept;
             for (int k = 0; k < code.passes; ++k)
                 for (const output& x : code.pass[k].outputs) {
                     pure = pure && x.to == goes_to::fold;

@@ -18,11 +18,9 @@ public:
                bool keeps = true)
         : plan_(p), context_(code, b, m, p.rows(), p.block.room()) {
         const rows_are r = p.lanes ? rows_are::elements : rows_are::lines;
-        if (keeps && code.kept.count > 0) {
-            std::byte** kept = m.array<std::byte*>(code.kept.count);
-            for (int k = 0; k < code.kept.count; ++k) kept[k] = m.bytes(p.kept() * code.kept[k]);
-            context_.kept = kept;
-        }
+        for (int k = 0; keeps && k < code.made.count; ++k)
+            if (code.made[k].kept && context_.load[code.loads + 1 + k].data == nullptr)
+                context_.made[k] = m.bytes(p.kept() * code.made[k].bytes);
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
             for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
@@ -63,7 +61,8 @@ public:
     /// Goes on with the rows, the registers and the memory of another engine.
     void join(const row_engine& e) {
         outer_ = e.outer_;
-        context_.kept = e.context_.kept;
+        for (int k = 0; k < context_.code.made.count; ++k)
+            if (context_.code.made[k].kept) context_.made[k] = e.context_.made[k];
         std::memcpy(context_.row.first,
                     e.context_.row.first,
                     static_cast<std::size_t>(context_.code.registers * context_.row.stride));

@@ -28,22 +28,26 @@ struct block_value {
 
 class runner {
 public:
-    runner(context& c, const loop& l, const block_space& s, rows_are r)
-        : context_(c), loop_(l), space_(s), rows_(l.row_reads.count > 0 ? r : rows_are::elements) {
+    runner(context& c, const loop& pass, const block_space& s, rows_are r)
+        : context_(c),
+          loop_(c.chosen(pass)),
+          space_(s),
+          rows_(pass.row_reads.count > 0 ? r : rows_are::elements) {
+        const loop& l = loop_;
         side* in = c.memory.array<side>(l.inputs.count);
         side* out = c.memory.array<side>(l.outputs.count);
         for (int k = 0; k < l.inputs.count; ++k) {
             side& i = *new (in + k) side;
             i.bytes = l.inputs[k].bytes;
-            i.keep = -2 - l.inputs[k].load;
-            if (i.keep < 0) i.follow(c.input_of(l.inputs[k]), s);
+            i.made = c.made_by_loop(l.inputs[k]);
+            if (i.made < 0) i.follow(c.load[l.inputs[k].load], s);
         }
         bool stores = false;
         for (int k = 0; k < l.outputs.count; ++k) {
             const output& o = l.outputs[k];
             new (out + k) side;
             out[k].bytes = o.bytes;
-            out[k].keep = o.keep;
+            out[k].made = o.keep;
             if (o.to == goes_to::store && c.store[o.store].data != nullptr) {
                 out[k].follow(c.store[o.store], s);
                 stores = true;
@@ -57,6 +61,9 @@ public:
         // Where nothing is written, a value that lies in memory is taken from there.
         for (int k = 0; k < l.outputs.count; ++k)
             needs_run_ = needs_run_ || stores || l.outputs[k].from < 0;
+        before_ = c.memory.array<runner>(l.before.count);
+        for (const loop& m : l.before)
+            if (c.runs_before(m, l)) new (before_ + befores_++) runner(c, m, s, r);
         packed_ = needs_run_ && rows_ != rows_are::lines && s.lines.step > 3 &&
                   std::min(s.width.step * s.width.inside, s.across.length) < 4 * group;
         from_ = c.memory.array<const void*>(l.inputs.count);
@@ -75,34 +82,7 @@ public:
 
     /// One block, by its number: stores are written, the other values can be had from value().
     void evaluate(const tile& across, const tile& down, int64 block = 0) {
-        width_ = across.count;
-        lines_ = down.count;
-        block_ = block;
-        for (int k = 0; k < loop_.inputs.count; ++k) stage(in_[k], across, down);
-        if (!needs_run_) return;
-        bool dense = true;
-        memory_ = false;
-        for (int k = 0; k < loop_.inputs.count; ++k) {
-            dense = dense && flat(in_[k]);
-            memory_ = memory_ || in_[k].in_memory;
-        }
-        for (int k = 0; k < loop_.outputs.count; ++k) {
-            side& o = out_[k];
-            const bool direct = o.of != nullptr && o.direct(space_) && !packed_;
-            o.at = direct ? o.first(space_, across, down) : buffer(o);
-            o.line = direct ? o.down.step : padded() * o.bytes;
-            o.in_memory = direct;
-            memory_ = memory_ || direct;
-            dense = dense && flat(o);
-        }
-        if (in_one_piece())
-            call(0, width_ * lines_, 1);
-        else if (dense && rows_ != rows_are::lines)
-            call(0, lines_ == 1 ? width_ : padded(), lines_);
-        else
-            for (int64 l = 0; l < lines_; ++l) call(l, width_, 1);
-        for (int k = 0; k < loop_.outputs.count; ++k)
-            if (out_[k].of != nullptr && !out_[k].in_memory) copy_back(out_[k], across, down);
+        run(across, down, block, gapless(across, down));
     }
     int value_bytes(int k) const { return loop_.outputs[k].bytes; }
     /// Output k of the last block.
@@ -115,7 +95,7 @@ private:
     /// An operand as the blocks of this loop see it.
     struct side {
         operand* of = nullptr;
-        int bytes = 0, keep = -1;  // keep: number of the value that lies in the context's memory
+        int bytes = 0, made = -1;  // made: number of the value that lies in the context's memory
         bool in_memory = false;
         stream across, down;
         std::byte* at = nullptr;      // of the current block
@@ -137,49 +117,89 @@ private:
         }
     };
 
-    int64 padded() const { return whole_groups(width_); }
+    /// True when the lines of a block follow each other in memory, and so may what is computed:
+    /// then buffers are filled without gaps, and a block is one line.
+    bool gapless(const tile& across, const tile& down) const {
+        if (down.count == 1 || loop_.row_reads.count > 0) return false;
+        const auto fits = [&](const side& s) {
+            return s.of == nullptr ? s.made < 0 || !context_.code.made[s.made].kept
+                                   : s.direct(space_) && s.down.step == across.count * s.bytes;
+        };
+        for (int k = 0; k < loop_.inputs.count; ++k)
+            if (!fits(in_[k])) return false;
+        for (int k = 0; k < loop_.outputs.count; ++k)
+            if (!fits(out_[k])) return false;
+        for (int k = 0; k < befores_; ++k)
+            if (!before_[k].gapless(across, down)) return false;
+        return true;
+    }
+    void run(const tile& across, const tile& down, int64 block, bool gapless) {
+        for (int k = 0; k < befores_; ++k) before_[k].run(across, down, block, gapless);
+        width_ = across.count;
+        lines_ = down.count;
+        block_ = block;
+        padded_ = gapless ? width_ : whole_groups(width_);
+        const bool packed = packed_ && !gapless;
+        for (int k = 0; k < loop_.inputs.count; ++k) stage(in_[k], across, down, packed);
+        if (!needs_run_) return;
+        bool dense = true;
+        memory_ = false;
+        for (int k = 0; k < loop_.inputs.count; ++k) {
+            dense = dense && flat(in_[k]);
+            memory_ = memory_ || in_[k].in_memory;
+        }
+        for (int k = 0; k < loop_.outputs.count; ++k) {
+            side& o = out_[k];
+            const bool direct = o.of != nullptr && o.direct(space_) && !packed;
+            o.at = direct ? o.first(space_, across, down) : buffer(o);
+            o.line = direct ? o.down.step : padded_ * o.bytes;
+            o.in_memory = direct;
+            memory_ = memory_ || direct;
+            dense = dense && flat(o);
+        }
+        if (gapless)
+            call(0, width_ * lines_, 1);
+        else if (dense && rows_ != rows_are::lines)
+            call(0, lines_ == 1 ? width_ : padded_, lines_);
+        else
+            for (int64 l = 0; l < lines_; ++l) call(l, width_, 1);
+        for (int k = 0; k < loop_.outputs.count; ++k)
+            if (out_[k].of != nullptr && !out_[k].in_memory) copy_back(out_[k], across, down);
+    }
     /// True when one call can take all lines.
     bool flat(const side& s) const {
         return lines_ == 1 ||
-               (s.line == padded() * s.bytes && (width_ % group == 0 || !s.in_memory));
-    }
-    /// True when all lines follow each other in memory, and so may what is computed: then buffers
-    /// are filled without gaps.
-    bool in_one_piece() {
-        if (lines_ == 1 || loop_.row_reads.count > 0) return false;
-        for (int k = 0; k < loop_.inputs.count; ++k)
-            if (!in_[k].in_memory || in_[k].line != width_ * in_[k].bytes) return false;
-        for (int k = 0; k < loop_.outputs.count; ++k)
-            if (out_[k].keep >= 0 ||
-                (out_[k].of != nullptr &&
-                 (!out_[k].in_memory || out_[k].line != width_ * out_[k].bytes)))
-                return false;
-        for (int k = 0; k < loop_.outputs.count; ++k) out_[k].line = width_ * out_[k].bytes;
-        return true;
+               (s.line == padded_ * s.bytes && (width_ % group == 0 || !s.in_memory));
     }
     std::byte* buffer(side& s) {
-        if (s.keep >= 0) return context_.kept[s.keep] + block_ * context_.capacity * s.bytes;
+        if (s.made >= 0) {
+            const bool kept = context_.code.made[s.made].kept;
+            std::byte*& first = context_.made[s.made];
+            if (first == nullptr) first = context_.memory.bytes(context_.capacity * s.bytes);
+            return first + (kept ? block_ * context_.capacity * s.bytes : 0);
+        }
         if (s.buffer == nullptr) s.buffer = context_.memory.bytes(context_.capacity * s.bytes);
         return s.buffer;
     }
     /// Makes the elements of a block lie side by side: in memory, else in the operand's buffer.
-    void stage(side& s, const tile& across, const tile& down) {
-        if (s.keep >= 0) {
+    void stage(side& s, const tile& across, const tile& down, bool packed) {
+        if (s.made >= 0) {
             s.at = buffer(s);
-            s.line = padded() * s.bytes;
+            s.line = padded_ * s.bytes;
             return;
         }
         operand& o = *s.of;
         std::byte* at = s.first(space_, across, down);
-        s.in_memory = s.direct(space_) && !packed_;
+        s.in_memory = s.direct(space_) && !packed;
         if (s.in_memory) {
             s.at = at;
             s.line = s.down.step;
             return;
         }
-        if (o.buffer == nullptr) o.buffer = context_.memory.bytes(context_.capacity * o.bytes);
+        if (o.buffer == nullptr)
+            o.buffer = context_.memory.bytes(context_.capacity * o.bytes + arena::line);
         s.at = o.buffer;
-        s.line = padded() * s.bytes;
+        s.line = padded_ * s.bytes;
         // What is broadcast is spread once, and what fits a buffer is gathered in one pass alone.
         if (o.staged == at && o.staged_width == width_ && o.staged_lines >= lines_) return;
         s.across.for_each_run(
@@ -193,14 +213,20 @@ private:
                                        n);
                     return;
                 }
-                copy_block(s.bytes,
-                           {o.buffer + begin * s.bytes, s.bytes, s.line},
-                           {at + from, s.across.step, s.down.step},
-                           n,
-                           lines_);
+                std::byte* const to = o.buffer + begin * s.bytes;
+                // What is written too far is written again, in order.
+                if (s.across.step == 0 && (lines_ == 1 || n == width_))
+                    for (int64 l = 0; l < lines_; ++l)
+                        fill_line(s.bytes, to + l * s.line, at + (from + l * s.down.step), n);
+                else
+                    copy_block(s.bytes,
+                               {to, s.bytes, s.line},
+                               {at + from, s.across.step, s.down.step},
+                               n,
+                               lines_);
             });
         // Elements that fill up a group are computed too: let them be some that exist.
-        const int64 last = width_ - 1, spare = padded() - width_;
+        const int64 last = width_ - 1, spare = padded_ - width_;
         for (int64 l = 0; spare > 0 && l < lines_; ++l) {
             std::byte* line = o.buffer + l * s.line;
             copy_elements(
@@ -254,7 +280,10 @@ private:
     const void** from_ = nullptr;
     void** to_ = nullptr;
     std::byte* spare_ = nullptr;  // a group of every operand
+    runner* before_ = nullptr;    // the loops that make values for this one
+    int befores_ = 0;
     int64 width_ = 0, lines_ = 0, block_ = 0;
+    int64 padded_ = 0;  // elements from line to line of a buffer
     int folds_ = 0;
     row_lanes one_row_{};
     bool wanted_ = false, needs_run_ = false, packed_ = false;

@@ -5,10 +5,13 @@
 
 namespace sinter::cpu {
 
-/// Calls f(operand) for every array of the stage, loads first.
+/// Calls f(operand) for every array of the stage, loads first. Those of a stage with made values
+/// are followed by one more and by an operand for each of these.
 template <class F>
 void for_each_bound(const stage_loops& code, const ir::bound_stage& b, F f) {
     for (int k = 0; k < code.loads; ++k) f(b.load[k]);
+    for (int k = code.loads + 1; k <= code.loads + code.made.count; ++k)
+        if (b.load[k].data != nullptr) f(b.load[k]);
     for (int k = 0; k < code.stores; ++k)
         if (b.store[k].data != nullptr) f(b.store[k]);
 }

@@ -10,10 +10,10 @@
 
 namespace sinter::cpu {
 
-/// The tables of loop W of stage C.
-template <class C, int W>
+/// The tables of loop V of loop W of stage C.
+template <class C, int W, int V = joined>
 struct loop_table {
-    using L = loop_of<C, W>;
+    using L = loop_of<C, W, V>;
     using P = ir::pass<C, W>;
     template <class T, int N>
     using array = std::array<T, static_cast<std::size_t>(N > 0 ? N : 1)>;
@@ -23,9 +23,9 @@ struct loop_table {
         array<input, L::loads.count> r{};
         for (int k = 0; k < L::loads.count; ++k) {
             const ir::instr& x = code_of<C>.at[L::loads.at[k]];
-            const bool core = x.h == ir::how::core, kept = x.h == ir::how::compute;
-            const int load = core   ? -1
-                             : kept ? -2 - flow_of<C>.kept.find(L::loads.at[k])
+            const bool made = x.h == ir::how::compute;
+            const int load = x.h == ir::how::core ? all.count
+                             : made ? all.count + 1 + flow_of<C>.made.find(L::loads.at[k])
                                     : all.find(L::loads.at[k]);
             r[static_cast<std::size_t>(k)] = {static_cast<short>(load),
                                               static_cast<short>(size_of(held_type(x)))};
@@ -57,8 +57,9 @@ struct loop_table {
             r.reg = code_of<C>.reg(o.number);
         }
         if constexpr (W < ir::max_passes)
-            if (flow_of<C>.keeps[W].find(o.value) >= 0)
-                r.keep = static_cast<short>(flow_of<C>.kept.find(o.value));
+            if (flow_of<C>.first[o.value] == W &&
+                (V == o.value || !flow_of<C>.reads(x, o.value, W, V == apart)))
+                r.keep = static_cast<short>(flow_of<C>.made.find(o.value));
         // A loaded value needs no loop of its own if memory holds what is delivered, to the bit.
         const bool rounded = o.to == goes_to::operand && is_half_size(L::core_type);
         const bool wraps = x.h == ir::how::core && is_short(x.type);
@@ -102,14 +103,48 @@ struct loop_table {
     static constexpr auto row_reads = make_row_reads();
     static constexpr bool used = L::out.count > 0;
 
+    // The loops of their own, operands first.
+    static constexpr auto list_before() {
+        ir::index_list<C::size> r;
+        if (W < ir::max_passes && V < 0)
+            for (int j = 0; j < C::size; ++j)
+                if (flow_of<C>.own[j] != own_loop::no && flow_of<C>.first[j] == W) r.push(j);
+        return r;
+    }
+    static constexpr auto alone = list_before();
+    template <int... K>
+    static constexpr auto make_before(ints<K...>) {
+        return array<loop, alone.count>{loop_table<C, W, alone.at[K]>::make()...};
+    }
+    static constexpr auto before = make_before(make_ints<alone.count>{});
+    static constexpr bool has_apart() {
+        if constexpr (W < ir::max_passes) {
+            return V == joined && flow_of<C>.lifts[W];
+        } else {
+            return false;
+        }
+    }
+    static constexpr loop make_apart() {
+        if constexpr (has_apart()) {
+            return loop_table<C, W, apart>::make();
+        } else {
+            return {};
+        }
+    }
+    static constexpr loop loop_apart = make_apart();
+
     static constexpr loop make() {
         loop l;
         l.inputs = {inputs.data(), L::loads.count};
         l.outputs = {outputs.data(), L::out.count};
-        l.row_loads = {row_loads.data(), row_load_count()};
         l.row_reads = {row_reads.data(), L::of_row.count};
         if constexpr (used) l.run = L::run;
-        if constexpr (L::row_out.count > 0) l.row = L::compute_rows;
+        if constexpr (V < 0) {
+            l.row_loads = {row_loads.data(), row_load_count()};
+            l.before = {before.data(), alone.count};
+            if constexpr (has_apart()) l.apart = &loop_apart;
+            if constexpr (L::row_out.count > 0) l.row = L::compute_rows;
+        }
         return l;
     }
 };
@@ -136,11 +171,15 @@ struct stage_table {
                 static_cast<short>(size_of(code_of<C>.at[C::stored(k)].type));
         return r;
     }
-    static constexpr auto make_kept() {
-        array<short, flow_of<C>.kept.count> r{};
-        for (int k = 0; k < flow_of<C>.kept.count; ++k)
-            r[static_cast<std::size_t>(k)] = static_cast<short>(
-                size_of(compute_dtype(code_of<C>.at[flow_of<C>.kept.at[k]].type)));
+    static constexpr auto make_made() {
+        array<made_value, flow_of<C>.made.count> r{};
+        for (int k = 0; k < flow_of<C>.made.count; ++k) {
+            const int j = flow_of<C>.made.at[k];
+            r[static_cast<std::size_t>(k)] = {
+                static_cast<short>(size_of(compute_dtype(code_of<C>.at[j].type))),
+                flow_of<C>.kept[j],
+                flow_of<C>.own[j] == own_loop::when_broadcast};
+        }
         return r;
     }
     static constexpr auto make_scalars() {
@@ -179,7 +218,7 @@ struct stage_table {
     }
     static constexpr auto load_bytes = make_load_bytes();
     static constexpr auto store_bytes = make_store_bytes();
-    static constexpr auto kept = make_kept();
+    static constexpr auto made = make_made();
     static constexpr auto scalars = make_scalars();
     static constexpr auto constants = make_row_stores<true>();
     static constexpr auto row_stores = make_row_stores<false>();
@@ -221,7 +260,7 @@ struct stage_table {
             if (code_of<C>.at[load_list.at[k]].is_coordinate()) s.counted |= 1U << k;
         s.load_bytes = load_bytes.data();
         s.store_bytes = store_bytes.data();
-        s.kept = {kept.data(), flow_of<C>.kept.count};
+        s.made = {made.data(), flow_of<C>.made.count};
         s.scalars = {scalars.data(), scalar_list.count};
         s.constants = {constants.data(), row_store_count(true)};
         s.row_stores = {row_stores.data(), row_store_count(false)};
@@ -248,7 +287,7 @@ template <class C, class Backend>
 const stage_loops& loops_for() {
     static constexpr stage_loops loops = [] {
         stage_loops s = stage_table<C>::make();
-        s.run = &run_stage<team_of<Backend>, stage_table<C>::engine()>;
+        s.run = &run_stage<team_of<Backend>, stage_table<C>::engine(), (flow_of<C>.made.count > 0)>;
         return s;
     }();
     return loops;

@@ -18,6 +18,7 @@ public:
     void start(int64 n) {
         rows_ = n;
         blocks_ = 0;
+        taken_ = 0;
     }
     /// A line of n elements for every row, the first of which is element `at`.
     void along(const block_value& x, int64 n, int64 at) {
@@ -29,6 +30,43 @@ public:
         // Few rows whose lines follow each other in memory: several lines are as good as one.
         const int64 joined =
             x.line == rows_ * bytes && rows_ <= narrow / 2 && fold_->any_order ? narrow / rows_ : 1;
+        if (joined > 1) return across_joined(x, lines, at, joined);
+        for (int64 done = 0, n = 0; done < lines; done += n) {
+            if (taken_ == 0) fold_->init(open(), rows_);
+            n = std::min(serial - taken_, lines - done);
+            fold_->across(open_, x.at + done * x.line, x.line, n, rows_, at + done);
+            taken_ += n;
+            if (taken_ == serial) close_taken();
+        }
+    }
+    /// States of all rows, folded elsewhere.
+    void add(const std::byte* states) {
+        std::memcpy(open(), states, static_cast<std::size_t>(rows_ * fold_->bytes));
+        close();
+    }
+    /// The states of all rows.
+    const std::byte* finish() {
+        if (taken_ > 0) close_taken();
+        std::byte* all = nullptr;
+        for (int l = 0; blocks_ >> l != 0; ++l) {
+            if ((blocks_ >> l & 1) == 0) continue;
+            if (all != nullptr) fold_->merge(level_[l], all, rows_);
+            all = level_[l];
+        }
+        if (all == nullptr) fold_->init(all = open(), rows_);
+        return all;
+    }
+    const fold_ops& fold() const { return *fold_; }
+
+private:
+    static constexpr int64 serial = 32;  // additions one after the other
+    static constexpr int64 narrow = 128;
+    void close_taken() {
+        taken_ = 0;
+        close();
+    }
+    void across_joined(const block_value& x, int64 lines, int64 at, int64 joined) {
+        if (taken_ > 0) close_taken();
         const int64 piece = serial * joined;
         for (int64 done = 0; done < lines; done += piece) {
             const int64 n = std::min(piece, lines - done), steps = n / joined;
@@ -48,27 +86,6 @@ public:
             close();
         }
     }
-    /// States of all rows, folded elsewhere.
-    void add(const std::byte* states) {
-        std::memcpy(open(), states, static_cast<std::size_t>(rows_ * fold_->bytes));
-        close();
-    }
-    /// The states of all rows.
-    const std::byte* finish() {
-        std::byte* all = nullptr;
-        for (int l = 0; blocks_ >> l != 0; ++l) {
-            if ((blocks_ >> l & 1) == 0) continue;
-            if (all != nullptr) fold_->merge(level_[l], all, rows_);
-            all = level_[l];
-        }
-        if (all == nullptr) fold_->init(all = open(), rows_);
-        return all;
-    }
-    const fold_ops& fold() const { return *fold_; }
-
-private:
-    static constexpr int64 serial = 32;  // additions one after the other
-    static constexpr int64 narrow = 128;
     std::byte* open() {
         if (open_ == nullptr) open_ = memory_->bytes(room_);
         return open_;
@@ -86,6 +103,7 @@ private:
     const fold_ops* fold_;
     arena* memory_;
     int64 room_, rows_ = 0, blocks_ = 0;
+    int64 taken_ = 0;  // lines that the open states have
     int levels_ = 0;
     std::byte* open_ = nullptr;
     std::byte* level_[40];  // the first levels_ of them have a value

@@ -20,30 +20,26 @@ inline int64 work_of(const stage_loops& code, int64 elements) {
     return elements * each;
 }
 
-/// One allocation for the arenas of a team.
+/// Memory of the calling thread for the arenas of a team.
 class team_memory {
 public:
     team_memory(int threads, int64 each)
-        : each_((each + arena::line - 1) / arena::line * arena::line),
-          first_(static_cast<std::byte*>(::operator new (static_cast<std::size_t>(threads* each_),
-                                                         std::align_val_t{arena::line}))) {}
-    team_memory(const team_memory&) = delete;
-    team_memory& operator=(const team_memory&) = delete;
-    ~team_memory() { ::operator delete (first_, std::align_val_t{arena::line}); }
-    std::byte* part(int thread) const { return first_ + thread * each_; }
+        : each_((each + arena::line - 1) / arena::line * arena::line), memory_(threads * each_) {}
+    std::byte* part(int thread) const { return memory_.data() + thread * each_; }
     int64 size() const { return each_; }
 
 private:
     int64 each_;
-    std::byte* first_;
+    borrowed memory_;
 };
 
 /// Bytes that one engine may want from its arena: what threads use is allocated before they start.
 inline int64 engine_bytes(const stage_loops& code, int64 room, int64 rows) {
     constexpr int64 slack = 512;  // tables of one operand or reduction, and alignment
-    int64 operands = code.loads + 1 + code.stores, folds = 0;
+    int64 operands = code.loads + 1 + code.made.count + code.stores, folds = 0;
     for (const loop& l : code.pass) {
         operands += l.inputs.count + l.outputs.count;
+        for (const loop& m : l.before) operands += m.inputs.count + m.outputs.count;
         for (const output& o : l.outputs) folds += o.to == goes_to::fold;
     }
     return operands * (slack + room * 8) + code.registers * (whole_groups(rows) + group) * 8 +

@@ -2,20 +2,20 @@
 #pragma once
 
 #include <algorithm>
-#include <new>
 
 #include "sinter/cpu/copy.hpp"
 #include "sinter/cpu/loops.hpp"
+#include "sinter/cpu/thread_memory.hpp"
 
 namespace sinter::cpu {
 
 /// The axis along which no operand moves.
 inline constexpr int no_axis = max_rank;
 
-/// Memory of one engine: what it was given, and blocks of its own where that is too little.
+/// Memory of one engine: what it was given, and blocks of its thread where that is too little.
 class arena {
 public:
-    static constexpr int64 line = 64;
+    static constexpr int64 line = thread_memory::line;
     arena(std::byte* first, int64 size) : next_(first), end_(first + size) {}
     arena(const arena&) = delete;
     arena& operator=(const arena&) = delete;
@@ -23,7 +23,7 @@ public:
         while (blocks_ != nullptr) {
             block* b = blocks_;
             blocks_ = b->next;
-            ::operator delete (b, std::align_val_t{line});
+            thread_memory::give(static_cast<std::byte*>(static_cast<void*>(b)), b->size);
         }
     }
     /// n bytes, aligned to a cache line, with any content.
@@ -43,15 +43,16 @@ public:
 private:
     struct block {
         block* next;
+        int64 size;
     };
     void add_block(int64 n) {
         const int64 size = std::max<int64>(n, int64{1} << 15) + line;
-        block* b = static_cast<block*>(
-            ::operator new (static_cast<std::size_t>(size), std::align_val_t{line}));
-        b->next = blocks_;
+        std::byte* const first = thread_memory::take(size);
+        block* b = static_cast<block*>(static_cast<void*>(first));
+        *b = {blocks_, size};
         blocks_ = b;
-        next_ = static_cast<std::byte*>(static_cast<void*>(b)) + line;
-        end_ = next_ + (size - line);
+        next_ = first + line;
+        end_ = first + size;
     }
     std::byte *next_, *end_;
     block* blocks_ = nullptr;

@@ -63,6 +63,10 @@ inline bool find_launches(const program_table& t,
     return work;
 }
 
+/// How many values of `d` its readers ask for.
+inline int64 reads_of(const ir::dear_value& d, const ir::array_ref* value) {
+    return d.reader < 0 ? 2 * ir::elements_of(value[d.value]) : ir::elements_of(value[d.reader]);
+}
 /// The costly value of plan `p` that a host would compute most often again, and often enough to pay
 /// for storing it; -1: none.
 inline int recomputed(const plan_table& p, const ir::array_ref* value) {
@@ -70,7 +74,7 @@ inline int recomputed(const plan_table& p, const ir::array_ref* value) {
     int64 most = 0;
     for (int k = 0; k < p.plan.dears; ++k) {
         const int64 n = ir::elements_of(value[p.plan.dear[k].value]),
-                    reads = ir::elements_of(value[p.plan.dear[k].reader]);
+                    reads = reads_of(p.plan.dear[k], value);
         if (reads < 2 * n || reads - n < kernel::tuning::host_dear_reads || reads - n <= most)
             continue;
         worst = k;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sinter/exec/binding.hpp"
+#include "sinter/exec/choose.hpp"
 #include "sinter/exec/launch_kernel.hpp"
 #include "sinter/ir/explain.hpp"
 #include "sinter/ir/frames.hpp"
@@ -68,8 +68,7 @@ std::string choice_text(const Binding& b) {
     if (b.choice.dear >= 0) {
         const ir::dear_value& d = t.fused->plan.dear[b.choice.dear];
         times = "a costly value of " + std::to_string(ir::elements_of(b.value[d.value])) +
-                " elements is read " + std::to_string(ir::elements_of(b.value[d.reader])) +
-                " times";
+                " elements is read " + std::to_string(reads_of(d, b.value)) + " times";
     }
     switch (b.choice.why) {
         case reason_for_plan::rows:

@@ -196,8 +196,8 @@ protected:
                 (shown(i) & ~shown(c))) {
                 if (rules.store_dear)
                     cut(c, i, reason::dear);
-                else if (p.dears < max_dear && !rules.split)
-                    p.dear[p.dears++] = {c, i};
+                else
+                    name_dear(c, i);
             }
         bool contracted = false;
         unsigned char kept =
@@ -221,6 +221,9 @@ protected:
         }
     }
 
+    constexpr void name_dear(short c, short reader) {
+        if (p.dears < max_dear && !rules.split) p.dear[p.dears++] = {c, reader};
+    }
     /// True when one kernel can hold `s`, of which it computes `stored` instead of loading it.
     constexpr bool fits(const set& s, const set& stored) const {
         int loads = 0;

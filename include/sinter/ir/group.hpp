@@ -33,6 +33,9 @@ struct grouper : cutter<Cap> {
             const short r = rules.reduce_once ? reduced_before(v, s) : short{-1};
             if (r >= 0) return r;
         }
+        const short v = rules.split ? short{-1} : computed_twice();
+        if (v >= 0 && rules.store_dear) return v;
+        if (v >= 0) this->name_dear(v, -1);
         mark_loaded();
         return -1;
     }
@@ -173,6 +176,21 @@ private:
             if (g.n[j].k != kind::reduction || !near[v].has(j) || (j != v && p.stored[j])) continue;
             if (reduced_by[j] > 0 && reduced_by[j] != s + 1) return j;
             reduced_by[j] = static_cast<short>(s + 1);
+        }
+        return -1;
+    }
+    // A costly function of every element that two stages both compute, or -1; the last: it may be
+    // all that both need.
+    constexpr short computed_twice() const {
+        for (short j = static_cast<short>(g.size - 1); j >= 0; --j) {
+            const node& x = g.n[j];
+            if (x.k != kind::pointwise || p.stored[j] || info_of(x.op).flops < costly_flops ||
+                core[j] >= 0 || fold[j])
+                continue;
+            int stages = 0;
+            for (short s = 0; s < p.stages; ++s)
+                stages += state[s].values.has(j) && this->shown(j) == state[s].frame;
+            if (stages > 1) return j;
         }
         return -1;
     }

@@ -38,6 +38,7 @@ struct instr {
     bool row_constant = false;  // one value per row: evaluated outside the loop over the row
     unsigned char level = 0;    // the first pass in which the value is there
     unsigned char loops = 0;    // bit k: evaluated inside loop k
+    bool may_spread = false;    // a dear operation that may turn out to be broadcast
     short in[3] = {-1, -1, -1};
     uint64 value = 0;  // constant: the bits of a double or int64; user functor: its slot
 
@@ -50,7 +51,7 @@ struct instr {
                static_cast<uint64>(type) << 12 | static_cast<uint64>(row_constant) << 16 |
                static_cast<uint64>(level) << 17 | static_cast<uint64>(loops) << 20 |
                static_cast<uint64>(in[0] + 1) << 28 | static_cast<uint64>(in[1] + 1) << 38 |
-               static_cast<uint64>(in[2] + 1) << 48;
+               static_cast<uint64>(in[2] + 1) << 48 | static_cast<uint64>(may_spread) << 58;
     }
     SINTER_HD static constexpr instr from_word(uint64 w, uint64 value) {
         instr i;
@@ -60,6 +61,7 @@ struct instr {
         i.row_constant = (w >> 16 & 1) != 0;
         i.level = static_cast<unsigned char>(w >> 17 & 7);
         i.loops = static_cast<unsigned char>(w >> 20 & 255);
+        i.may_spread = (w >> 58 & 1) != 0;
         for (int k = 0; k < 3; ++k)
             i.in[k] = static_cast<short>(static_cast<int>(w >> (28 + 10 * k) & 1023) - 1);
         i.value = value;

@@ -51,12 +51,15 @@ struct lowering {
     result r{};
     bool need[Cap]{}, side[2][Cap]{};
     short at[Cap]{};  // the instruction of a node
+    int frame = 0;    // the axes that its values show
 
     constexpr void run() {
         r.row_axes = p.stage[stage].row_axes;
         add_stores();
         if (r.stores == 0) throw "Sinter: a stage stores nothing.";
         spread(need, true);
+        for (short i = 0; i < g.size; ++i)
+            if (need[i]) frame |= ~g.n[i].ones & 0xff;
         const short core = p.stage[stage].core;
         if (core >= 0) {
             r.core_axes = g.n[core].axes;
@@ -140,6 +143,7 @@ private:
                 if (r.head.core >= 0 && !z.row_constant) y.row_constant = false;
             }
             if (y.h == how::reduce) check_reduction(i, x, y);
+            y.may_spread = y.h == how::compute && may_spread(x);
         }
         // The loops around a contraction know no values of a row: what is the same everywhere is
         // one of an element.
@@ -150,6 +154,11 @@ private:
         at[i] = static_cast<short>(r.size);
         r.node_of[r.size] = i;
         r.code[r.size++] = y;
+    }
+    // Known to be broadcast, it is named by the plan. In one dimension nobody broadcasts an array.
+    constexpr bool may_spread(const node& x) const {
+        const int shown = ~x.ones & 0xff;
+        return info_of(x.op).flops >= costly_flops && shown == frame && (shown & (shown - 1)) != 0;
     }
     // Nodes that differ only in the rank of their shape are one instruction.
     constexpr short same_as(const instr& y) const {

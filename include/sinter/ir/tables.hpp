@@ -93,7 +93,8 @@ struct stage_plan {
 };
 inline constexpr int max_stages = 128;
 
-/// A value that costs at least costly_flops, and a reader that broadcasts it.
+/// A value that costs at least costly_flops, and a reader that broadcasts it; -1: two stages
+/// compute it.
 struct dear_value {
     short value = -1, reader = -1;
 };
