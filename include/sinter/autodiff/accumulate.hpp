@@ -11,7 +11,7 @@ namespace detail {
 // An array of any rank as an operand with max_rank axes.
 inline void add_array(operand_list& list, const exec::made_array& m) {
     int64* const w = list.add(m.memory, ir::visit::leaf, m.array.type, max_rank, 1 + 2 * max_rank);
-    w[0] = reinterpret_cast<int64>(m.array.data);
+    w[0] = static_cast<char*>(m.array.data) - static_cast<char*>(m.memory->data());
     for (int j = 0; j < max_rank; ++j) {
         w[max_rank - j] = m.array.extent[j];
         w[2 * max_rank - j] = m.array.stride[j];

@@ -14,6 +14,7 @@ struct recorded;
 /// What handles on a variable share: its value, its gradient, and the assignment that made it.
 struct variable_state {
     exec::made_array value, gradient;
+    exec::made_array home{};  // where an optimiser wants the gradient; it may be anywhere
     int rank = 0;
     bool requires_grad = false;
     bool keeps_gradient = false;  // asked for although it is no leaf
@@ -177,23 +178,42 @@ inline void check_versions(const recorded& r, const exec::binding& b) {
 
 }  // namespace detail
 
-/// Runs a program of gradients: calls take(input, gradient) for each part of one that is wanted.
-template <class Take>
+/// Which inputs' gradients may be written where they are wanted: none, unless a walk says so.
+struct nowhere {
+    bool operator()(const variable_state&) const { return false; }
+};
+
+/// Runs a program of gradients: calls take(input, gradient) for each part of one that is wanted. A
+/// part that is all of a gradient is written to the input's home if `at_home(input)`.
+template <class Take, class AtHome = nowhere>
 void run_gradients(exec::binding& b,
                    const operand_list* const* lists,
                    int count,
                    const gradient_table& g,
                    const std::vector<state_ptr>& inputs,
-                   Take&& take) {
+                   Take&& take,
+                   AtHome&& at_home = {}) {
     exec::target to[ir::max_roots];
-    exec::evaluation(b, lists, count, to).run();
     const exec::program_table& t = *b.table;
+    for (int k = 0; k < g.parts; ++k) {
+        const state_ptr& input = inputs[static_cast<std::size_t>(g.part[k].slot)];
+        if (!input || g.part[k].through >= 0 || !at_home(*input)) continue;
+        bool taken = !exec::detail::same_extents(b.at(t.graph.root[k]), input->home.array) ||
+                     !(input->home.memory->where() == b.where);
+        for (int j = 0; j < k; ++j) taken = taken || to[j].memory == &input->home.memory;
+        if (taken) continue;
+        to[k].write_through = to[k].present = true;
+        to[k].array = input->home.array;
+        to[k].memory = &input->home.memory;
+    }
+    exec::evaluation(b, lists, count, to).run();
     for (int k = 0; k < g.parts; ++k) {
         const ir::gradient_part& p = g.part[k];
         const state_ptr& input = inputs[static_cast<std::size_t>(p.slot)];
         if (!input) continue;
         const accumulator& sums = *input->sums;
         exec::made_array part{to[k].array, std::move(to[k].fresh)};
+        if (!part.memory) part.memory = *to[k].memory;
         const ir::array_ref& whole = b.leaf[p.slot];
         const ir::array_ref& seen = p.through < 0 ? whole : b.at(p.through);
         if (!exec::detail::same_extents(part.array, seen)) part = sums.sum_to(part, seen);
@@ -210,8 +230,8 @@ void run_gradients(exec::binding& b,
 }
 
 /// The gradients of recorded assignment `r`, given the derivative by its result.
-template <class Take>
-void run_backward(const recorded& r, const exec::made_array& seed, Take&& take) {
+template <class Take, class AtHome>
+void run_backward(const recorded& r, const exec::made_array& seed, Take&& take, AtHome&& at_home) {
     const gradient_table& g = *r.table;
     if (g.parts == 0) return;
     operand_list extra;
@@ -221,7 +241,7 @@ void run_backward(const recorded& r, const exec::made_array& seed, Take&& take) 
     exec::binding b(g.backward());
     if (!detail::bind_and_choose(b, lists, 2)) detail::refuse_shared();
     detail::check_versions(r, b);
-    run_gradients(b, lists, 2, g, r.inputs, take);
+    run_gradients(b, lists, 2, g, r.inputs, take, at_home);
 }
 
 /// The gradients of an expression that is not recorded.
@@ -303,18 +323,26 @@ private:
         entry& e = waiting_[{s->from ? s->from->number : 0, s.get()}];
         if (!e.state) {
             e = {s, std::move(gradient)};
-        } else if (e.gradient.memory.use_count() == 1) {
+        } else if (e.gradient.memory.use_count() == 1 || is_home(*s, e.gradient)) {
             s->sums->add_to(e.gradient, gradient);
         } else {
             e.gradient = s->sums->sum_of(e.gradient, gradient);
         }
+    }
+    static bool is_home(const variable_state& s, const exec::made_array& gradient) {
+        return s.home.memory && gradient.memory == s.home.memory;
+    }
+    // Nothing of its gradient may be there yet, and no hook may want to see it.
+    bool takes_first(const variable_state& s) const {
+        return s.home.memory && !s.gradient.memory && !s.from && s.hooks.empty() &&
+               !waiting_.count({0, &s});
     }
     static void arrive(variable_state& s, exec::made_array& gradient) {
         for (const auto& hook : s.hooks) gradient = hook(gradient);
         if (s.from && !s.keeps_gradient) return;
         if (s.gradient.memory) {
             s.sums->add_to(s.gradient, gradient);
-        } else if (gradient.memory.use_count() == 1) {
+        } else if (gradient.memory.use_count() == 1 || is_home(s, gradient)) {
             s.gradient = gradient;
         } else {
             s.gradient = accumulator::copy_of(gradient);
@@ -325,9 +353,11 @@ private:
             throw error(
                 "backward: an earlier backward() has freed what this gradient needs: call it with "
                 "retain_graph, or compute the loss again.");
-        run_backward(r, gradient, [&](const state_ptr& to, exec::made_array part) {
-            give(to, std::move(part));
-        });
+        run_backward(
+            r,
+            gradient,
+            [&](const state_ptr& to, exec::made_array part) { give(to, std::move(part)); },
+            [&](const variable_state& s) { return takes_first(s); });
         if (!retain_) r.release();
     }
 

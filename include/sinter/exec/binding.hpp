@@ -100,9 +100,13 @@ struct binding {
 inline runtime::storage& storage_of(const operand& o) {
     return *static_cast<runtime::storage*>(o.owner->get());
 }
+/// The address of a leaf's first element.
+inline void* data_of(const operand& o) {
+    return static_cast<char*>(storage_of(o).data()) + o.word[0];
+}
 /// Makes the new array `a` that of a leaf.
 inline void set_array(ir::array_ref& a, const operand& o) {
-    a.data = reinterpret_cast<void*>(o.word[0]);
+    a.data = data_of(o);
     a.type = o.type;
     for (int j = 0; j < o.rank; ++j) {
         a.extent[j] = o.word[o.rank - j];

@@ -114,7 +114,7 @@ private:
         if (!memory.where().is_host()) return false;
         const bool whole = rank_ > 0 && o.rank == rank_;
         if (whole ? !take_shape(o.word + 1) || !contiguous(o.word + 1) : o.rank != 0) return false;
-        void* const data = reinterpret_cast<void*>(o.word[0]);
+        void* const data = data_of(o);
         const uint64 bit = uint64{1} << slot;
         if (used_ & bit)
             return data_[slot] == data && (whole_ & bit) == (whole ? bit : 0) &&

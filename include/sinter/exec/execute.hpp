@@ -126,7 +126,7 @@ private:
         if (to.write_through) {
             const bool here = (*to.memory)->where() == b_.where;
             if (!here || !detail::same_extents(a, to.array)) refuse_target(to, a, node);
-            to.copy_back = detail::may_clobber(b_, to.array, **to.memory) ||
+            to.copy_back = detail::may_clobber(b_, to.array, **to.memory, runs_once()) ||
                            (reshaped(node) && !detail::contiguous(to.array));
             (*to.memory)->note_write();
             if (!to.copy_back) return set_value(node, to.array);
@@ -142,13 +142,13 @@ private:
     }
     // Between launches that write results, one that asks for workspace could still fail: then
     // nothing may have been written in place.
-    bool one_launch() const {
-        return t_.graph.roots == 1 || (p_.stages == 1 && b_.choice.launches.count[0] == 1);
-    }
+    bool one_launch() const { return t_.graph.roots == 1 || runs_once(); }
+    bool runs_once() const { return p_.stages == 1 && b_.choice.launches.count[0] == 1; }
     bool reusable(const target& to, const ir::array_ref& a) const {
         return one_launch() && detail::owned_by_target(to, b_.where, lists_, count_) &&
                to.array.type == a.type && detail::same_extents(a, to.array) &&
-               detail::contiguous(to.array) && !detail::may_clobber(b_, to.array, **to.memory);
+               detail::contiguous(to.array) &&
+               !detail::may_clobber(b_, to.array, **to.memory, runs_once());
     }
     bool reshaped(int node) const {
         for (int i = 0; i < t_.graph.size; ++i)

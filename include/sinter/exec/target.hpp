@@ -45,13 +45,18 @@ inline bool apart(const runtime::storage& a, const runtime::storage& b) {
 }
 
 // True when writing result `out`, in `memory`, of the program's root could change a value that the
-// program still reads: an overlapping array is harmless only when the same kernel reads the very
-// same element just before it writes it.
+// program still reads: an overlapping array is harmless only when the only launch reads the very
+// same element just before it writes it. This is asked for each result, so that several may be
+// written in place by one launch.
 inline bool may_clobber(const binding& b,
                         const ir::array_ref& out,
-                        const runtime::storage& memory) {
+                        const runtime::storage& memory,
+                        bool one_launch) {
     const program_table& t = *b.table;
     const plan_table& p = *b.choice.plan;
+    bool moves = one_launch;
+    for (int j = 0; one_launch && j < p.stage[0].stores; ++j)
+        moves = moves && !p.stage[0].code[p.stage[0].store[j].value].row_constant;
     for (int k = 0; k < p.stages; ++k) {
         const stage_table& s = p.stage[k];
         for (int j = 0; j < s.scalar_count; ++j) {  // read at any place
@@ -68,9 +73,9 @@ inline bool may_clobber(const binding& b,
                 !overlap(range_of(b.at(n)), range_of(out)))
                 continue;
             const ir::instr& i = s.code[s.loads[j]];
-            const bool beside = p.stages == 1 && !i.row_constant && !(i.loops >> ir::side_a & 3) &&
-                                !s.code[s.store[0].value].row_constant && same_view(b.at(n), out);
-            if (!beside || t.graph.roots > 1) return true;
+            const bool beside =
+                moves && !i.row_constant && !(i.loops >> ir::side_a & 3) && same_view(b.at(n), out);
+            if (!beside) return true;
         }
     }
     return false;
@@ -102,7 +107,7 @@ inline bool owned_by_target(const target& to,
                             int count) {
     if (!to.present) return false;
     const runtime::storage_ptr& m = *to.memory;
-    return m->owns() && m->where() == where &&
+    return m->is_managed() && m->where() == where &&
            m.use_count() == 1 + held_by_operands(lists, count, m.get()) &&
            (!where.is_cuda() || m->used_only_on(current_stream(where)));
 }

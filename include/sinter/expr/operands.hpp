@@ -16,7 +16,7 @@ namespace sinter {
 using owner_handle = std::shared_ptr<void>;
 
 /// One run-time operand, as it lies in an operand_list. Its numbers:
-///   leaf     the address of the first element, then extents, then strides, outermost first
+///   leaf     bytes from its storage to the first element, then extents and strides from the left
 ///   scalar   its bits
 ///   functor  its size in bytes, the function that applies it, its bytes
 ///   shape    extents, outermost first
@@ -72,12 +72,13 @@ public:
         words_ += numbers + 1;
         return w + 1;
     }
-    /// Adds an array of rank R.
+    /// Adds an array of rank R, `place` bytes into the storage that `owner` holds. No address: the
+    /// storage may move before the expression is evaluated.
     template <int R>
     void add_array(
-        owner_handle owner, dtype type, void* data, const int64* extent, const int64* stride) {
+        owner_handle owner, dtype type, int64 place, const int64* extent, const int64* stride) {
         int64* const w = add(std::move(owner), ir::visit::leaf, type, R, 1 + 2 * R);
-        w[0] = reinterpret_cast<int64>(data);
+        w[0] = place;
         for (int j = 0; j < R; ++j) {
             w[1 + j] = extent[j];
             w[1 + R + j] = stride[j];

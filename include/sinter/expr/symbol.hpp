@@ -390,8 +390,9 @@ struct let : made_of<X..., Body> {
 };
 
 /// `A` as one node wherever it stands: the first occurrence emits it, later ones refer to it.
-/// Whether they all are the same part is checked when operands are bound.
-template <class A>
+/// Whether they all are the same part is checked when operands are bound. Parts of one type that
+/// differ can be told apart by a Key.
+template <class A, class Key = void>
 struct shared : made_of<A> {
     static_assert(same_v<typename A::functors, ir::functor_types<>>,
                   "share: a part with functors of your own cannot be shared this way: pass it "
@@ -402,14 +403,14 @@ struct shared : made_of<A> {
     template <class G>
     static constexpr auto emit(G& g) {
         if (g.shares_as_leaves) return g.leaf(type, rank);
-        if (const auto* known = g.remembered(&tag_of<A>)) {
+        if (const auto* known = g.remembered(&tag_of<shared>)) {
             g.note(ir::visit::share_again, known->number);
             return known->node;
         }
         const int number = g.shares++;
         g.note(ir::visit::share, number);
         const short r = A::emit(g);
-        g.remember(&tag_of<A>, r, number);
+        g.remember(&tag_of<shared>, r, number);
         return r;
     }
 };

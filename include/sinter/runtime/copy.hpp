@@ -95,6 +95,19 @@ inline void copy_async(
     if (pageable) s.synchronize();
 }
 
+/// Moves the contents of `s` into `whole`, from byte `at` on, and makes `s` a part of it: whoever
+/// holds `s` sees the new place. Both are on one device. On CUDA the copy is queued on this
+/// thread's current stream, and the old memory is freed after it.
+inline void move_into(storage& s, storage_ptr whole, std::size_t at) {
+    copy_async(*whole,
+               static_cast<char*>(whole->data()) + at,
+               s,
+               s.data(),
+               s.bytes(),
+               current_stream(s.where()));
+    s.become_part(std::move(whole), at);
+}
+
 /// Sets `bytes` bytes at `p` on `d` to zero; on CUDA queued on `s`.
 inline void fill_zero(void* p, device d, std::size_t bytes, const stream& s) {
     if (bytes == 0) return;

@@ -89,6 +89,13 @@ public:
         return s;
     }
 
+    /// `bytes` of the memory of `whole` from byte `at` on. It keeps `whole` alive.
+    static storage_ptr part_of(storage_ptr whole, std::size_t at, std::size_t bytes) {
+        auto s = std::make_shared<storage>(key{}, whole->where(), bytes);
+        s->become_part(std::move(whole), at);
+        return s;
+    }
+
     storage(key, device d, std::size_t bytes) : device_(d), bytes_(bytes) {}
     /// As `allocate`, for memory with one owner that knows when to end it.
     storage(device d, std::size_t bytes) : storage(key{}, d, bytes) {
@@ -102,22 +109,44 @@ public:
 
     device where() const { return device_; }
     std::size_t bytes() const { return bytes_; }
-    void* data() const { return data_; }
+    void* data() const { return whole_ ? static_cast<char*>(whole_->data()) + at_ : data_; }
+    /// True for an allocation of its own: not for borrowed memory, nor for a part of another
+    /// storage.
     bool owns() const { return owned_; }
     /// How often something was written to this memory after it was made: evaluations that write
-    /// in place and copies say so.
-    uint64 version() const { return version_; }
+    /// in place and copies say so. Writes to the whole count for its parts.
+    uint64 version() const { return whole_ ? version_ + whole_->version() : version_; }
     void note_write() { ++version_; }
+    /// The storage that this one is a part of, or null.
+    const storage_ptr& whole() const { return whole_; }
+    /// True when nothing outside this library could free the memory.
+    bool is_managed() const { return whole_ ? whole_->is_managed() : owned_; }
     /// True for host memory that CUDA can copy asynchronously.
-    bool pinned() const { return cuda_ && cuda_->pinned; }
+    bool pinned() const { return whole_ ? whole_->pinned() : cuda_ && cuda_->pinned; }
     /// The stream in whose order CUDA memory was allocated and is freed; that of the caller for
     /// other memory.
-    stream home() const { return cuda_ ? cuda_->home : current_stream(device_); }
+    stream home() const {
+        return whole_ ? whole_->home() : cuda_ ? cuda_->home : current_stream(device_);
+    }
+
+    /// Gives up the memory and becomes part of `whole`, from byte `at` on; what the elements are is
+    /// the caller's affair (`move_into`). Every handle on this storage follows, expressions too:
+    /// they hold places within a storage, not addresses.
+    void become_part(storage_ptr whole, std::size_t at) noexcept {
+        if (owned_) release();
+        owned_ = false;
+        data_ = nullptr;
+        cuda_.reset();
+        version_ = version() - whole->version();  // moving is no change
+        whole_ = std::move(whole);
+        at_ = at;
+    }
 
     /// Says that work on `s` uses this memory: freeing then waits for that work. To be called for
     /// every CUDA launch and copy, before it; it costs a comparison unless `s` is not the stream on
     /// which the memory was allocated.
     void note_use(const stream& s) {
+        if (whole_) return whole_->note_use(s);
         if (!cuda_ || (s == cuda_->home && !cuda_->pinned) || !s.where().is_cuda()) return;
         const std::lock_guard lock(cuda_->mutex);
         for (const stream& u : cuda_->users)
@@ -128,6 +157,7 @@ public:
     /// True when no other stream than `s` may still use this CUDA memory, so that work on `s` may
     /// overwrite what nobody holds any more.
     bool used_only_on(const stream& s) const {
+        if (whole_) return whole_->used_only_on(s);
         if (!cuda_) return true;
         const std::lock_guard lock(cuda_->mutex);
         return cuda_->home == s && cuda_->users.empty();
@@ -275,6 +305,8 @@ private:
     void* data_ = nullptr;
     uint64 version_ = 0;
     std::unique_ptr<cuda_block> cuda_;
+    storage_ptr whole_;
+    std::size_t at_ = 0;  // where in `whole_`
 };
 
 /// `bytes` of uninitialised memory on `d`; see storage::allocate.

@@ -31,6 +31,20 @@ void evaluate_all(std::index_sequence<I...>, const assignment<T, R, E>&... a) {
     (a.to->adopt(to[I]), ...);
 }
 
+// Writes several results through, into the memory that their targets have.
+template <class B, class... T, int... R, class... E, std::size_t... I>
+void write_all(std::index_sequence<I...>, const assignment<T, R, E>&... a) {
+    exec::target to[] = {a.to->as_target(true)...};
+    evaluate_into<B>(to, *a.value...);
+    const auto finish = [](exec::target& done, auto* target) {
+        if (!done.copy_back) return;
+        std::remove_pointer_t<decltype(target)> from;
+        from.adopt(done);
+        target->template write<B>(from);
+    };
+    (finish(to[I], a.to), ...);
+}
+
 }  // namespace detail
 
 /// Names a tensor as the place of a result: `evaluate(out(a) = e1, out(b) = e2)`.

@@ -24,6 +24,16 @@ struct share_operand {
     }
 };
 
+// See share. Key: a type that tells this part from others of the same type.
+template <class Key, class B, class E>
+auto share_as(const E& e) {
+    using S = symbol_of<E>;
+    const auto part = std::make_shared<exec::shared_part>();
+    e.append_to(part->operands);
+    part->evaluate = &evaluate_part<S, B>;
+    return make<sym::shared<S, Key>>(share_operand{part});
+}
+
 }  // namespace detail
 
 /// `e` as one node wherever the result is used: `auto b = share(a * a + a); auto c = b * b + b;`
@@ -32,11 +42,7 @@ struct share_operand {
 /// library can tell that it should.
 template <expression E, class B = backend>
 auto share(const E& e) {
-    using S = symbol_of<E>;
-    const auto part = std::make_shared<exec::shared_part>();
-    e.append_to(part->operands);
-    part->evaluate = &detail::evaluate_part<S, B>;
-    return detail::make<sym::shared<S>>(detail::share_operand{part});
+    return detail::share_as<void, B>(e);
 }
 
 }  // namespace sinter

@@ -297,7 +297,11 @@ public:
         if (!memory_)
             throw shape_error(
                 "An expression uses a tensor that has no memory yet: give it a value first.");
-        list.add_array<R>(memory_, type, data(), extents_.data(), strides_.data());
+        list.add_array<R>(memory_,
+                          type,
+                          offset_ * static_cast<int64>(sizeof(T)),
+                          extents_.data(),
+                          strides_.data());
     }
     /// Extents and strides counted from the right.
     ir::array_ref as_array() const {
