@@ -18,6 +18,7 @@ install(FILES "${PROJECT_BINARY_DIR}/sinter-config.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_cuda_target.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_openmp.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/sinter_blas.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/sinter_components.cmake"
         DESTINATION "${sinter_config_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 # GDB's view of arrays: source it, see docs/how-to.md.

@@ -1,0 +1,171 @@
+// Data sets and the loader: every row once, in the order that was asked for.
+#include <sinter/data/loader.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tensor/support.hpp"
+
+namespace {
+
+namespace sn = sinter;
+namespace data = sinter::data;
+using sn::device;
+using sn::int64;
+using tensor_test::error_of;
+using tensor_test::on_each_device;
+
+/// Row i holds i * 10, i * 10 + 1, ...
+sn::tensor<float, 3> pictures(int64 rows, device d = sn::default_device()) {
+    std::vector<float> v;
+    for (int64 i = 0; i < rows; ++i)
+        for (int64 k = 0; k < 6; ++k) v.push_back(static_cast<float>(10 * i + k));
+    return sn::from(v, sn::shape{rows, 2, 3}, d);
+}
+sn::tensor<int64, 1> numbers(int64 rows, device d = sn::default_device()) {
+    return sn::arange<int64>(rows, d);
+}
+/// What each row is called by its label, when its picture agrees.
+void collect(std::vector<int64>& seen,
+             const sn::tensor<float, 3>& x,
+             const sn::tensor<int64, 1>& y) {
+    const auto hx = x.to(device::host());
+    const auto hy = y.to(device::host());
+    REQUIRE(hx.extent(0) == hy.extent(0));
+    for (int64 i = 0; i < hy.size(); ++i) {
+        seen.push_back(hy(i));
+        REQUIRE(hx(i, 0, 0) == static_cast<float>(10 * hy(i)));
+        REQUIRE(hx(i, 1, 2) == static_cast<float>(10 * hy(i) + 5));
+    }
+}
+std::vector<int64> in_order(int64 n) {
+    std::vector<int64> v;
+    for (int64 i = 0; i < n; ++i) v.push_back(i);
+    return v;
+}
+
+}  // namespace
+
+TEST_CASE("an order is a permutation that the seed alone decides") {
+    CHECK(data::shuffled_order(0, 1).empty());
+    CHECK(data::shuffled_order(1, 1) == std::vector<int64>{0});
+    // The same on every platform.
+    CHECK(data::shuffled_order(8, 7) == std::vector<int64>{1, 4, 5, 2, 6, 0, 3, 7});
+    const auto a = data::shuffled_order(1000, 3);
+    CHECK(a == data::shuffled_order(1000, 3));
+    CHECK(a != data::shuffled_order(1000, 4));
+    auto sorted = a;
+    std::sort(sorted.begin(), sorted.end());
+    CHECK(sorted == in_order(1000));
+    // Every place is as likely: 24 orders of 4, each 1000 times of 24,000.
+    std::map<std::vector<int64>, int> counts;
+    for (sn::uint64 s = 0; s < 24'000; ++s) ++counts[data::shuffled_order(4, s)];
+    REQUIRE(counts.size() == 24);
+    double chi = 0;
+    for (const auto& c : counts) chi += (c.second - 1000.0) * (c.second - 1000.0) / 1000.0;
+    CHECK(chi < 55);  // 23 degrees of freedom: 1 in 5000
+}
+
+TEST_CASE("batches are views, in order or shuffled on the device") {
+    on_each_device([](device d) {
+        for (const int64 rows : {int64{1}, int64{10}, int64{67}}) {
+            const auto x = pictures(rows);
+            data::dataset set(x, numbers(rows, d));
+            CHECK(set.size() == rows);
+            const auto pass = [&](const data::batch_options& o) {
+                std::vector<int64> seen;
+                for (auto [a, b] : set.batches(o)) collect(seen, a, b);
+                return seen;
+            };
+            CHECK(pass({.batch_size = 7}) == in_order(rows));
+            CHECK(pass({.batch_size = 7, .drop_last = true}) == in_order(rows / 7 * 7));
+            CHECK(set.batches({.batch_size = 7}).size() == (rows + 6) / 7);
+            CHECK(std::get<0>(set.rows(0, 1)).shares_memory(x));
+            sn::launch_counter c;
+            set.shuffle(5);
+            CHECK(c.launches() == 2);
+            const auto once = pass({});
+            CHECK(once == data::shuffled_order(rows, 5));
+            set.shuffle(6);
+            CHECK(pass({}) == data::shuffled_order(rows, 6));
+            set.shuffle(5);
+            CHECK(pass({}) == once);
+            set.unshuffle();
+            CHECK(pass({}) == in_order(rows));
+        }
+    });
+}
+
+TEST_CASE("rows in any order, from any layout; what lies outside is an error") {
+    on_each_device([](device) {
+        const auto x = pictures(4);
+        const sn::tensor<float, 3> turned = permute(x, sn::axes<2, 1, 0>);
+        const auto taken = data::take_rows(turned, {2, 0, 2}).to(device::host());
+        CHECK(taken.extents() == sn::shape{3, 2, 4});
+        CHECK(taken(0, 1, 3) == 35);
+        CHECK(taken(1, 0, 1) == 10);
+        CHECK(taken(2, 1, 3) == 35);
+        CHECK(data::take_rows(x, {}).extents() == sn::shape{0, 2, 3});
+    });
+    CHECK(error_of([] {
+              data::take_rows(pictures(2), {0, 2});
+          }) == "take_rows: row 2 is outside an array of 2 rows.");
+    CHECK(error_of([] { data::take_rows(pictures(2), {-1}); }) ==
+          "take_rows: row -1 is outside an array of 2 rows.");
+    CHECK(error_of([] { data::dataset(pictures(2), numbers(3)); }) ==
+          "dataset: arrays of shapes (2, 2, 3) and (3,) have different numbers of rows.");
+    data::dataset set(pictures(2));
+    CHECK(error_of([&] { set.batches({.batch_size = 0}); }) ==
+          "batches: batch_size must be at least 1, not 0.");
+}
+
+TEST_CASE("the loader brings every row, and what is kept stays as it was") {
+    for (const device d : tensor_test::devices()) {
+        const auto host = device::host();
+        for (const int64 rows : {int64{0}, int64{1}, int64{64}, int64{67}})
+            for (const int64 prefetch : {int64{1}, int64{3}}) {
+                data::loader load({.batch_size = 8, .prefetch = prefetch, .to = d},
+                                  pictures(rows, host),
+                                  numbers(rows, host));
+                std::vector<int64> seen;
+                std::vector<std::tuple<sn::tensor<float, 3>, sn::tensor<int64, 1>>> kept;
+                for (auto& [x, y] : load.epoch(0)) {
+                    CHECK(x.where() == d);
+                    collect(seen, x, y);
+                    kept.emplace_back(x, y);
+                }
+                CHECK(seen == in_order(rows));
+                CHECK(static_cast<int64>(kept.size()) == load.batch_count());
+                seen.clear();
+                for (auto& [x, y] : load.epoch(1)) collect(seen, x, y);
+                CHECK(seen == in_order(rows));
+                seen.clear();
+                for (auto& [x, y] : kept) collect(seen, x, y);
+                CHECK(seen == in_order(rows));
+            }
+        data::loader load({.batch_size = 8, .drop_last = true, .shuffle = true, .seed = 3, .to = d},
+                          pictures(67, host),
+                          numbers(67, host));
+        std::vector<std::vector<int64>> epochs(3);
+        for (int64 e = 0; e < 3; ++e)
+            for (auto& [x, y] : load.epoch(e == 2 ? 0 : e))
+                collect(epochs[static_cast<std::size_t>(e)], x, y);
+        CHECK(epochs[0].size() == 64);
+        CHECK(std::set<int64>(epochs[0].begin(), epochs[0].end()).size() == 64);
+        CHECK(epochs[0] != epochs[1]);
+        CHECK(epochs[0] == epochs[2]);
+        // An epoch may be left in the middle.
+        load.start(1);
+        std::tuple<sn::tensor<float, 3>, sn::tensor<int64, 1>> one;
+        CHECK(load.next(one));
+        std::vector<int64> again;
+        for (auto& [x, y] : load.epoch(1)) collect(again, x, y);
+        CHECK(again == epochs[1]);
+    }
+    const auto x = pictures(2, device::host());
+    CHECK(error_of([&] { data::loader({.prefetch = 0}, x); }) ==
+          "loader: prefetch must be at least 1.");
+    CHECK(error_of([&] { data::loader({.batch_size = 0}, x); }) ==
+          "loader: batch_size must be at least 1, not 0.");
+}
