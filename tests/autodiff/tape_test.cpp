@@ -155,6 +155,16 @@ TEST_CASE("a leaf's gradient is one array however it is used") {
     });
 }
 
+TEST_CASE("indexing a variable is part of the expression") {
+    on_each_device([](device) {
+        const fvar2 x(sn::tensor<float, 2>{{1, 2, 3}, {4, 5, 6}});
+        const fvar0 loss = sum(x(1) * x(0)) + sum(x(_, -1)) * 2.0F + sum(x(_, range(0, 1)));
+        CHECK(loss.item() == 32 + 18 + 5);
+        loss.backward();
+        CHECK(get(x.grad()).of == std::vector<double>{5, 5, 8, 2, 2, 5});
+    });
+}
+
 TEST_CASE("types: half and bfloat16 gradients keep their type") {
     on_each_device([](device) {
         const sn::variable<half, 1> x(sn::tensor<half, 1>{half(1.0F), half(2.0F)});

@@ -25,23 +25,28 @@ void gradients_of(const E& e,
                   const autodiff::state_ptr* const* wanted,
                   exec::made_array* found,
                   int count) {
-    using tables = autodiff::gradient_tables<symbol_of<E>, B, false>;
+    using tables = autodiff::gradient_tables<symbol_of<E>, B>;
+    using T = storage_t<symbol_of<E>::type>;
     operand_list room;
-    const operand_list* const lists[] = {list_of(e, room)};
+    const operand_list& list = *list_of(e, room);
+    exec::made_array value;
+    const auto made = autodiff::record(
+        tables::at, tables::count, list, autodiff::accumulator_for<B, dtype_v<T>>, value, true);
+    const tensor<T, 0> one = tensor<T, 0>(T(1)).to(value.memory->where());
     const auto take = [&](const autodiff::state_ptr& from, exec::made_array part) {
         for (int i = 0; i < count; ++i) {
             if (*wanted[i] != from) continue;
             found[i] = found[i].memory ? from->sums->sum_of(found[i], part) : part;
         }
     };
-    autodiff::run_unrecorded(tables::at, tables::count, lists[0], take);
+    autodiff::run_backward(*made, erased(one), take);
 }
 
 }  // namespace detail
 
 /// The derivatives of the rank-0 expression `loss` by variables in it, as tensors: one, or a tuple.
-/// Nothing is recorded: the value and all gradients are computed in shared passes. Zeros for a
-/// variable that is not in it.
+/// The tape and the gradients of the variables stay as they are. Zeros for a variable that is not
+/// in it.
 template <expression E, element... T, int... R, class B = backend>
 auto grad(const E& loss, const variable<T, R>&... wrt) {
     static_assert(symbol_of<E>::rank == 0,
@@ -72,7 +77,7 @@ auto grad(const E& loss, const variable<T, R>&... wrt) {
 /// variable records.
 template <expression E>
 inline constexpr int gradient_kernel_count_v =
-    autodiff::gradient_tables<symbol_of<E>, host_backend, true>::at[0].kernels;
+    autodiff::gradient_tables<symbol_of<E>, host_backend>::at[0].kernels;
 
 /// The same for a named expression: `auto e = ...; static_assert(gradient_kernel_count(e) == 2);`
 template <expression E>
@@ -85,7 +90,7 @@ constexpr int gradient_kernel_count(const E&) {
 template <expression E, class B = backend>
 std::string explain_gradient(const E& e) {
     if constexpr (detail::check_differentiable<E>()) {
-        using tables = autodiff::gradient_tables<symbol_of<E>, B, true>;
+        using tables = autodiff::gradient_tables<symbol_of<E>, B>;
         operand_list room;
         return autodiff::explain_backward(tables::at,
                                           tables::count,

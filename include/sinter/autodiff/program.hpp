@@ -7,10 +7,17 @@
 
 namespace sinter::autodiff {
 
-/// The graph of S with gradients. `Merged`: under the equalities that exec::guess assumes. `Seed`:
-/// the derivative by the result is an array; else it is 1.
-template <class S, bool Merged, bool Seed>
-struct gradients_of {
+template <class Functors>
+struct user_rules;
+template <class... F>
+struct user_rules<ir::functor_types<F...>> {
+    static constexpr ir::derivative_rule at[] = {&ir::derive_user<F>..., nullptr};
+};
+
+/// The graph of S; `Merged`: under the equalities that exec::source guesses. And the places from
+/// which gradients are computed: its result, and the values that are cut or seen through windows.
+template <class S, bool Merged>
+struct forward_of {
     static constexpr int cap = ir::max_nodes;
 
     template <int Cap>
@@ -27,19 +34,52 @@ struct gradients_of {
         }
         return S::emit(g);
     }
+    static constexpr auto build() {
+        ir::graph<cap> g;
+        g.add_root(emit(g));
+        return g;
+    }
+    static constexpr auto graph = build();
+    // Adds the gradients of `top` to `g`; gives the seed and their parts.
+    static constexpr ir::gradient_parts differentiate(ir::graph<cap>& g,
+                                                      short top,
+                                                      short& seed,
+                                                      const ir::gradient_cuts& cuts) {
+        const ir::node& x = g.n[top];
+        ir::node s;
+        s.type = x.type, s.rank = x.rank, s.ones = x.ones;
+        s.slot = static_cast<short>(g.leaves);
+        seed = g.add(s);
+        return ir::differentiator<cap>(g).run(
+            top, seed, cuts, user_rules<typename S::functors>::at);
+    }
+    static constexpr ir::gradient_cuts find_cuts() {
+        ir::gradient_cuts found;
+        found.add(graph.root[0]);
+        for (int k = 0; k < found.count; ++k) {
+            ir::graph<cap> g = graph;
+            short seed = -1;
+            const ir::gradient_parts parts = differentiate(g, found.at[k], seed, found);
+            for (int j = 0; j < parts.count; ++j)
+                if (parts.at[j].cut >= 0) found.add(parts.at[j].cut);
+        }
+        return found;
+    }
+    static constexpr ir::gradient_cuts cuts = find_cuts();
+};
+
+/// The graph of S with the gradients of one of these places.
+template <class S, bool Merged, int Segment>
+struct segment_of {
+    using from = forward_of<S, Merged>;
+    static constexpr int cap = from::cap;
+
     static constexpr ir::differentiated<cap> build() {
         ir::differentiated<cap> d;
-        d.top = emit(d.g);
-        const ir::node& x = d.g.n[d.top];
-        if constexpr (Seed) {
-            ir::node seed;
-            seed.type = x.type, seed.rank = x.rank, seed.ones = x.ones;
-            seed.slot = static_cast<short>(d.g.leaves);
-            d.seed = d.g.add(seed);
-        } else {
-            d.seed = d.g.constant(x.type, 1);
-        }
-        d.parts = ir::differentiate(d.g, d.top, d.seed);
+        d.g = from::graph;
+        d.result = from::graph.root[0];
+        d.top = from::cuts.at[Segment];
+        d.parts = from::differentiate(d.g, d.top, d.seed, from::cuts);
         return d;
     }
     static constexpr auto all = build();
@@ -47,38 +87,52 @@ struct gradients_of {
         !all.parts.too_many,
         "The gradient of an expression is limited to 16 variables: assign a part of it to "
         "a variable.");
-    static_assert(
-        !all.parts.sliced_value,
-        "The gradient of a slice of a computed value needs that value as an array: assign "
-        "it to a variable before it is cut.");
+    static constexpr ir::kept_values kept =
+        ir::find_kept(all, exec::compiled<Merged, S>::fused.stored);
+};
 
-    static_assert(
-        !all.parts.windows,
-        "The gradient of windows of a computed value needs that value as an array: assign it "
-        "to a variable before it is pooled or seen in windows.");
+/// What all gradients of S need.
+template <class S, bool Merged>
+struct gradients_of {
+    using from = forward_of<S, Merged>;
+    static constexpr int segments = from::cuts.count;
+    static constexpr short top = from::graph.root[0];
 
-    static constexpr ir::kept_values find_kept() {
-        if constexpr (Seed) {
-            return ir::find_kept(all, exec::compiled<Merged, S>::fused.stored);
-        }
-        return {};
+    template <int... K>
+    static constexpr ir::kept_values kept_by(ints<K...>) {
+        ir::kept_values all;
+        const auto add = [&](const ir::kept_values& some) {
+            for (int k = 0; k < some.count; ++k) all.add(some.at[k]);
+            all.too_many = all.too_many || some.too_many;
+        };
+        (add(segment_of<S, Merged, K>::kept), ...);
+        return all;
     }
-    static constexpr ir::kept_values kept = find_kept();
+    static constexpr ir::kept_values kept = kept_by(make_ints<segments>{});
     static_assert(
         !kept.too_many,
         "An expression keeps more than 15 values for its gradient: assign a part of it to "
         "a variable.");
+};
 
-    struct size {
-        int nodes = 0;
-        ir::gradient_parts parts;
-        dtype type[ir::max_roots]{};
-        int rank[ir::max_roots]{};
-    };
-    static constexpr size measure() {
-        ir::graph<cap> g;
-        size s;
-        s.parts = ir::extraction<cap>(all, kept).into(g);
+/// One segment as a graph of its own.
+template <class S, bool Merged, int Segment>
+struct extracted_of {
+    using all = gradients_of<S, Merged>;
+    using segment = segment_of<S, Merged, Segment>;
+    int nodes = 0;
+    ir::gradient_parts parts;
+    dtype type[ir::max_roots]{};
+    int rank[ir::max_roots]{};
+
+    template <int Cap>
+    static constexpr ir::gradient_parts into(ir::graph<Cap>& g) {
+        return ir::extraction<segment::cap>(segment::all, all::kept).into(g);
+    }
+    static constexpr extracted_of measure() {
+        ir::graph<segment::cap> g;
+        extracted_of s;
+        s.parts = into(g);
         s.nodes = g.size > g.visit_count ? g.size : g.visit_count;
         for (int k = 0; k < s.parts.count; ++k) {
             s.type[k] = g.n[s.parts.at[k].node].type;
@@ -86,19 +140,20 @@ struct gradients_of {
         }
         return s;
     }
-    static constexpr size extracted = measure();
 };
+template <class X>
+inline constexpr X extracted = X::measure();
 
-/// Gradient K as an expression: the first one emits them all.
-template <class G, class Functors, int K>
+/// Gradient K of segment X as an expression: the first one emits them all.
+template <class X, class Functors, int K>
 struct gradient_root : sym::made_of<> {
     using functors = select_t<K == 0, Functors, ir::functor_types<>>;
-    static constexpr dtype type = G::extracted.type[K];
-    static constexpr int rank = G::extracted.rank[K], nodes = K == 0 ? G::extracted.nodes : 0;
+    static constexpr dtype type = extracted<X>.type[K];
+    static constexpr int rank = extracted<X>.rank[K], nodes = K == 0 ? extracted<X>.nodes : 0;
     template <class Graph>
     static constexpr auto emit(Graph& g) {
         if constexpr (K == 0) {
-            const auto parts = ir::extraction<G::cap>(G::all, G::kept).into(g);
+            const auto parts = X::into(g);
             for (int k = 0; k < parts.count; ++k) g.memo[k].node = parts.at[k].node;
         }
         return g.memo[K].node;
@@ -108,20 +163,20 @@ struct gradient_root : sym::made_of<> {
 /// Result K of the forward program: the expression's own, then what else is kept.
 template <class G>
 constexpr short forward_node(int k) {
-    if (k == 0) return G::all.top;
+    if (k == 0) return G::top;
     for (int i = 0; i < G::kept.count; ++i)
-        if (G::kept.at[i] != G::all.top && --k == 0) return G::kept.at[i];
+        if (G::kept.at[i] != G::top && --k == 0) return G::kept.at[i];
     return -1;
 }
 template <class G, class S, int K>
 struct kept_root : sym::made_of<> {
     using functors = select_t<K == 0, typename S::functors, ir::functor_types<>>;
     static constexpr short of = forward_node<G>(K);
-    static constexpr dtype type = G::all.g.n[of].type;
-    static constexpr int rank = G::all.g.n[of].rank, nodes = K == 0 ? S::nodes : 0;
+    static constexpr dtype type = G::from::graph.n[of].type;
+    static constexpr int rank = G::from::graph.n[of].rank, nodes = K == 0 ? S::nodes : 0;
     template <class Graph>
     static constexpr auto emit(Graph& g) {
-        if constexpr (K == 0) G::emit(g);
+        if constexpr (K == 0) G::from::emit(g);
         return of;
     }
 };
@@ -155,70 +210,82 @@ struct source<autodiff::kept_root<G, S, K>...> : emitted_source<autodiff::kept_r
 
 namespace sinter::autodiff {
 
-/// The programs of an expression whose gradients are wanted, under one guess.
-struct gradient_table {
+/// The gradients of one place: of the result, or of a value that is cut or seen through windows.
+struct segment_table {
     using program = const exec::program_table& (*)();
-    program forward = nullptr;   // the result, then what else is kept
-    program backward = nullptr;  // the gradients; the kept values follow the expression's arrays
-    const short* kept_node = nullptr;  // in the forward program's graph
-    int kept = 0;
-    int kept_result = -1;  // which of the kept values is the result itself
-    short top = -1;        // the result's node
-    int results = 1;
-    int kernels = 0;  // the launches of the gradients' fused plan
+    short top = -1;  // the place, in the forward program's graph
+    program backward = nullptr;
     const ir::gradient_part* part = nullptr;
     int parts = 0;
 };
+/// The programs of an expression whose gradients are wanted, under one guess.
+struct gradient_table {
+    segment_table::program forward = nullptr;  // the result, then what else is kept
+    const short* kept_node = nullptr;          // in the forward program's graph
+    int kept = 0;
+    int kept_result = -1;  // which of the kept values is the result itself
+    const segment_table* segment = nullptr;
+    int segments = 0;
+    int kernels = 0;  // the launches of the gradients' fused plans
+};
 
 template <class B, class G, class S, int... K>
-constexpr gradient_table::program forward_program(ints<K...>) {
+constexpr segment_table::program forward_program(ints<K...>) {
     return &exec::program<false, B, kept_root<G, S, K>...>::table;
 }
-template <class B, class G, class S, int... K>
-constexpr gradient_table::program backward_program(ints<K...>) {
+template <class B, class X, class F, int... K>
+constexpr segment_table::program backward_program(ints<K...>) {
     if constexpr (sizeof...(K) > 0)
-        return &exec::program<false, B, gradient_root<G, typename S::functors, K>...>::table;
+        return &exec::program<false, B, gradient_root<X, F, K>...>::table;
     return nullptr;
 }
-template <class G, class S, int... K>
+template <class X, class F, int... K>
 constexpr int kernels_of(ints<K...>) {
     if constexpr (sizeof...(K) > 0)
-        return exec::compiled<false, gradient_root<G, typename S::functors, K>...>::fused.stages;
+        return exec::compiled<false, gradient_root<X, F, K>...>::fused.stages;
     return 0;
 }
-template <class B, class S, bool Merged, bool Seed>
+template <class B, class S, bool Merged, class Segments>
+struct segment_tables;
+template <class B, class S, bool Merged, int... K>
+struct segment_tables<B, S, Merged, ints<K...>> {
+    template <int I>
+    static constexpr const auto& one = extracted<extracted_of<S, Merged, I>>;
+    template <int I>
+    static constexpr segment_table table() {
+        using X = extracted_of<S, Merged, I>;
+        return {forward_of<S, Merged>::cuts.at[I],
+                backward_program<B, X, typename S::functors>(make_ints<one<I>.parts.count>{}),
+                one<I>.parts.at,
+                one<I>.parts.count};
+    }
+    static constexpr segment_table at[] = {table<K>()..., segment_table{}};
+    static constexpr int kernels = (0 + ... +
+                                    kernels_of<extracted_of<S, Merged, K>, typename S::functors>(
+                                        make_ints<one<K>.parts.count>{}));
+};
+
+template <class B, class S, bool Merged>
 constexpr gradient_table table_of() {
-    using G = gradients_of<S, Merged, Seed>;
+    using G = gradients_of<S, Merged>;
+    using segments = segment_tables<B, S, Merged, make_ints<G::segments>>;
     gradient_table t;
-    constexpr int results = 1 + G::kept.count - G::kept.has(G::all.top);
-    if constexpr (Seed) t.forward = forward_program<B, G, S>(make_ints<results>{});
-    t.results = results;
-    t.backward = backward_program<B, G, S>(make_ints<G::extracted.parts.count>{});
+    t.forward = forward_program<B, G, S>(make_ints<1 + G::kept.count - G::kept.has(G::top)>{});
     t.kept_node = G::kept.at;
     t.kept = G::kept.count;
-    t.top = G::all.top;
-    t.kernels = kernels_of<G, S>(make_ints<G::extracted.parts.count>{});
     for (int k = 0; k < t.kept; ++k)
-        if (G::kept.at[k] == G::all.top) t.kept_result = k;
-    t.part = G::extracted.parts.at;
-    t.parts = G::extracted.parts.count;
+        if (G::kept.at[k] == G::top) t.kept_result = k;
+    t.segment = segments::at;
+    t.segments = G::segments;
+    t.kernels = segments::kernels;
     return t;
 }
 
 // The programs that S can need, best first. Shared parts that turn out to differ have no gradient
 // program: `Merged` takes those of one type for one.
-template <class S, class B, bool Seed>
+template <class S, class B>
 struct gradient_tables {
     using from = exec::source<S>;
-    static constexpr auto list() {
-        if constexpr (!from::guesses) {
-            return one<gradient_table>{table_of<B, S, false, Seed>()};
-        } else if constexpr (from::shares_again()) {
-            return one<gradient_table>{table_of<B, S, true, Seed>()};
-        } else {
-            return two<gradient_table>{table_of<B, S, true, Seed>(), table_of<B, S, false, Seed>()};
-        }
-    }
     template <class T>
     struct one {
         T at[1];
@@ -227,9 +294,38 @@ struct gradient_tables {
     struct two {
         T at[2];
     };
+    static constexpr auto list() {
+        if constexpr (!from::guesses) {
+            return one<gradient_table>{table_of<B, S, false>()};
+        } else if constexpr (from::shares_again()) {
+            return one<gradient_table>{table_of<B, S, true>()};
+        } else {
+            return two<gradient_table>{table_of<B, S, true>(), table_of<B, S, false>()};
+        }
+    }
     static constexpr auto all = list();
     static constexpr const gradient_table* at = all.at;
     static constexpr int count = sizeof all.at / sizeof all.at[0];
+
+    template <bool Merged>
+    static constexpr bool keeps_only_stored() {
+        using G = gradients_of<S, Merged>;
+        for (int k = 0; k < G::kept.count; ++k)
+            if (!exec::compiled<Merged, S>::fused.stored[G::kept.at[k]]) return false;
+        return true;
+    }
+    static constexpr bool find_serves_values() {
+        if constexpr (!from::guesses) {
+            return keeps_only_stored<false>();
+        } else if constexpr (from::shares_again()) {
+            return false;
+        } else {
+            return keeps_only_stored<true>() && keeps_only_stored<false>();
+        }
+    }
+    /// True when the forward programs are no dearer than those that give the value alone.
+    static constexpr bool serves_values = find_serves_values();
+    static constexpr exec::program_list forward = {{at[0].forward, at[count - 1].forward}, count};
 };
 
 }  // namespace sinter::autodiff

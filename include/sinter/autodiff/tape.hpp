@@ -28,6 +28,7 @@ using state_ptr = std::shared_ptr<variable_state>;
 /// of its gradients.
 struct recorded {
     const gradient_table* table = nullptr;
+    const accumulator* sums = nullptr;  // of the result's type
     operand_list operands{};
     std::vector<exec::made_array> kept{};
     std::vector<state_ptr> inputs{};  // by slot; null where no gradient is wanted
@@ -123,11 +124,14 @@ inline bool bind_and_choose(exec::binding& b, const operand_list* const* lists, 
 
 }  // namespace detail
 
-/// Evaluates an expression and records what its gradients need.
+/// Evaluates an expression and records what its gradients need; `all`: also those by variables that
+/// want none.
 inline std::shared_ptr<recorded> record(const gradient_table* tables,
                                         int count,
                                         const operand_list& list,
-                                        exec::made_array& result) {
+                                        const accumulator& sums,
+                                        exec::made_array& result,
+                                        bool all = false) {
     static std::atomic<uint64> numbers{0};
     const operand_list* const lists[] = {&list};
     for (int i = 0; i < count; ++i) {
@@ -139,6 +143,7 @@ inline std::shared_ptr<recorded> record(const gradient_table* tables,
         exec::evaluation(b, lists, 1, to).run();
         auto r = std::make_shared<recorded>();
         r->table = &g;
+        r->sums = &sums;
         result = {to[0].array, std::move(to[0].fresh)};
         for (int j = 0, next = 1; j < g.kept; ++j) {
             if (j == g.kept_result) {
@@ -148,7 +153,7 @@ inline std::shared_ptr<recorded> record(const gradient_table* tables,
                 ++next;
             }
         }
-        input_finder(t, r->inputs).find(list);
+        input_finder(t, r->inputs, all).find(list);
         for (int s = 0; s < t.leaves; ++s)
             r->versions.push_back(b.leaf_memory[s] ? b.leaf_memory[s]->version() : 0);
         for (const exec::made_array& m : r->kept) r->versions.push_back(m.memory->version());
@@ -178,90 +183,115 @@ inline void check_versions(const recorded& r, const exec::binding& b) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// What arrives at an array, given `part` for what node `through` sees of it: where windows
+/// overlap, the sum.
+inline exec::made_array spread(const exec::binding& b,
+                               short through,
+                               const exec::made_array& part,
+                               const accumulator& sums) {
+    const ir::graph_view& g = b.table->graph;
+    const ir::node& x = g.n[through];
+    const ir::array_ref base =
+        x.k == ir::kind::leaf ? b.leaf[x.slot] : ir::base_of(g, through, b.shape, b.value);
+    exec::made_array all = zeros_like(base, part.memory->where());
+    exec::made_array seen{ir::seen_through(g, all.array, x.view, b.slice), all.memory};
+    sums.add_to_windows(seen, part);
+    if (x.k == ir::kind::leaf) return all;
+    const ir::array_ref& inside = b.at(x.in[0]);
+    if (ir::is_padded(x)) {
+        all.array = ir::sliced(all.array, 0xff, b.slice[x.axes]);
+        for (int j = 0; j < max_rank; ++j) all.array.extent[j] = inside.extent[j];
+    } else {
+        for (int j = 0; j < max_rank; ++j) all.array.extent[j] = inside.extent[j];
+        ir::make_row_major(all.array);
+    }
+    return all;
+}
+
+}  // namespace detail
+
 /// Which inputs' gradients may be written where they are wanted: none, unless a walk says so.
 struct nowhere {
     bool operator()(const variable_state&) const { return false; }
 };
 
-/// Runs a program of gradients: calls take(input, gradient) for each part of one that is wanted. A
-/// part that is all of a gradient is written to the input's home if `at_home(input)`.
-template <class Take, class AtHome = nowhere>
-void run_gradients(exec::binding& b,
-                   const operand_list* const* lists,
-                   int count,
-                   const gradient_table& g,
-                   const std::vector<state_ptr>& inputs,
-                   Take&& take,
-                   AtHome&& at_home = {}) {
+/// Runs the gradients of one place: calls take(part, gradient) for each part of one that is wanted.
+/// A part that is all of a variable's gradient is written to its home if `at_home(variable)`.
+/// `between` adds up what arrives at values between two programs.
+template <class Take, class AtHome>
+void run_segment(exec::binding& b,
+                 const operand_list* const* lists,
+                 const segment_table& s,
+                 const std::vector<state_ptr>& inputs,
+                 const accumulator& between,
+                 Take&& take,
+                 AtHome&& at_home) {
+    const auto input_of = [&](const ir::gradient_part& p) {
+        return p.slot < 0 ? nullptr : inputs[static_cast<std::size_t>(p.slot)].get();
+    };
     exec::target to[ir::max_roots];
-    const exec::program_table& t = *b.table;
-    for (int k = 0; k < g.parts; ++k) {
-        const state_ptr& input = inputs[static_cast<std::size_t>(g.part[k].slot)];
-        if (!input || g.part[k].through >= 0 || !at_home(*input)) continue;
-        bool taken = !exec::detail::same_extents(b.at(t.graph.root[k]), input->home.array) ||
-                     !(input->home.memory->where() == b.where);
+    for (int k = 0; k < s.parts; ++k) {
+        variable_state* const input = input_of(s.part[k]);
+        if (!input || s.part[k].through >= 0 || !at_home(*input)) continue;
+        const exec::made_array& home = input->home;
+        bool taken = !exec::detail::same_extents(b.at(b.table->graph.root[k]), home.array) ||
+                     !(home.memory->where() == b.where);
         for (int j = 0; j < k; ++j) taken = taken || to[j].memory == &input->home.memory;
         if (taken) continue;
         to[k].write_through = to[k].present = true;
-        to[k].array = input->home.array;
+        to[k].array = home.array;
         to[k].memory = &input->home.memory;
     }
-    exec::evaluation(b, lists, count, to).run();
-    for (int k = 0; k < g.parts; ++k) {
-        const ir::gradient_part& p = g.part[k];
-        const state_ptr& input = inputs[static_cast<std::size_t>(p.slot)];
-        if (!input) continue;
-        const accumulator& sums = *input->sums;
+    exec::evaluation(b, lists, 2, to).run();
+    for (int k = 0; k < s.parts; ++k) {
+        const ir::gradient_part& p = s.part[k];
+        const variable_state* const input = input_of(p);
+        if (p.slot >= 0 && !input) continue;
+        const accumulator& sums = input ? *input->sums : between;
         exec::made_array part{to[k].array, std::move(to[k].fresh)};
         if (!part.memory) part.memory = *to[k].memory;
-        const ir::array_ref& whole = b.leaf[p.slot];
-        const ir::array_ref& seen = p.through < 0 ? whole : b.at(p.through);
-        if (!exec::detail::same_extents(part.array, seen)) part = sums.sum_to(part, seen);
-        if (p.through >= 0) {
-            exec::made_array all = zeros_like(whole, part.memory->where());
-            exec::made_array view{
-                ir::seen_through(t.graph, all.array, t.graph.n[p.through].view, b.slice),
-                all.memory};
-            sums.add_to_windows(view, part);
-            part = std::move(all);
-        }
-        take(input, std::move(part));
+        const ir::array_ref* seen = nullptr;
+        if (p.through >= 0)
+            seen = &b.at(p.through);
+        else if (p.slot >= 0)
+            seen = &b.leaf[p.slot];
+        if (seen && !exec::detail::same_extents(part.array, *seen)) part = sums.sum_to(part, *seen);
+        if (p.through >= 0) part = detail::spread(b, p.through, part, sums);
+        take(p, std::move(part));
     }
 }
 
-/// The gradients of recorded assignment `r`, given the derivative by its result.
-template <class Take, class AtHome>
-void run_backward(const recorded& r, const exec::made_array& seed, Take&& take, AtHome&& at_home) {
+/// The gradients of recorded assignment `r`, given the derivative by its result: calls
+/// take(variable, gradient).
+template <class Take, class AtHome = nowhere>
+void run_backward(const recorded& r,
+                  const exec::made_array& seed,
+                  Take&& take,
+                  AtHome&& at_home = {}) {
     const gradient_table& g = *r.table;
-    if (g.parts == 0) return;
-    operand_list extra;
-    for (const exec::made_array& m : r.kept) detail::add_array(extra, m);
-    detail::add_array(extra, seed);
-    const operand_list* const lists[] = {&r.operands, &extra};
-    exec::binding b(g.backward());
-    if (!detail::bind_and_choose(b, lists, 2)) detail::refuse_shared();
-    detail::check_versions(r, b);
-    run_gradients(b, lists, 2, g, r.inputs, take, at_home);
-}
-
-/// The gradients of an expression that is not recorded.
-template <class Take>
-void run_unrecorded(const gradient_table* tables,
-                    int count,
-                    const operand_list* list,
-                    Take&& take) {
-    for (int i = 0; i < count; ++i) {
-        const gradient_table& g = tables[i];
-        if (g.parts == 0) return;
-        const exec::program_table& t = g.backward();
-        exec::binding b(t);
-        if (!detail::bind_and_choose(b, &list, 1)) continue;
-        std::vector<state_ptr> inputs;
-        input_finder(t, inputs, true).find(*list);
-        run_gradients(b, &list, 1, g, inputs, take);
-        return;
+    exec::made_array arrived[ir::gradient_cuts::most];
+    arrived[0] = seed;
+    for (int k = 0; k < g.segments; ++k) {
+        const segment_table& s = g.segment[k];
+        if (s.parts == 0 || !arrived[k].memory) continue;
+        operand_list extra;
+        for (const exec::made_array& m : r.kept) detail::add_array(extra, m);
+        detail::add_array(extra, arrived[k]);
+        const operand_list* const lists[] = {&r.operands, &extra};
+        exec::binding b(s.backward());
+        if (!detail::bind_and_choose(b, lists, 2)) detail::refuse_shared();
+        detail::check_versions(r, b);
+        const auto pass_on = [&](const ir::gradient_part& p, exec::made_array part) {
+            if (p.slot >= 0)
+                return take(r.inputs[static_cast<std::size_t>(p.slot)], std::move(part));
+            int to = k + 1;
+            while (g.segment[to].top != p.cut) ++to;
+            arrived[to] = arrived[to].memory ? r.sums->sum_of(arrived[to], part) : std::move(part);
+        };
+        run_segment(b, lists, s, r.inputs, *r.sums, pass_on, at_home);
     }
-    detail::refuse_shared();
 }
 
 /// What backward() will run for an expression with these operands, in words. `Explain` writes the
@@ -273,23 +303,28 @@ std::string explain_backward(const gradient_table* tables,
                              Explain explain) {
     for (int i = 0; i < count; ++i) {
         const gradient_table& g = tables[i];
-        if (g.parts == 0) return "no gradients\n";
         const operand_list* const first[] = {&list};
         exec::binding forward(g.forward());
         if (!exec::bind(forward, first, 1)) continue;
-        operand_list extra;
-        const auto add = [&](short node) {
-            exec::made_array m{forward.at(node),
-                               runtime::storage::borrow(forward.where, nullptr, 0)};
-            m.array.data = nullptr;
-            ir::make_row_major(m.array);
-            detail::add_array(extra, m);
-        };
-        for (int k = 0; k < g.kept; ++k) add(g.kept_node[k]);
-        add(g.top);
-        const operand_list* const lists[] = {&list, &extra};
-        exec::binding b(g.backward());
-        if (detail::bind_and_choose(b, lists, 2)) return explain(b);
+        std::string text;
+        for (int k = 0; k < g.segments; ++k) {
+            if (g.segment[k].parts == 0) continue;
+            operand_list extra;
+            const auto add = [&](short node) {
+                exec::made_array m{forward.at(node),
+                                   runtime::storage::borrow(forward.where, nullptr, 0)};
+                m.array.data = nullptr;
+                ir::make_row_major(m.array);
+                detail::add_array(extra, m);
+            };
+            for (int j = 0; j < g.kept; ++j) add(g.kept_node[j]);
+            add(g.segment[k].top);
+            const operand_list* const lists[] = {&list, &extra};
+            exec::binding b(g.segment[k].backward());
+            if (!detail::bind_and_choose(b, lists, 2)) detail::refuse_shared();
+            text += explain(b);
+        }
+        return text;
     }
     detail::refuse_shared();
 }

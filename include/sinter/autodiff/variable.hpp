@@ -176,6 +176,17 @@ public:
     /// A rank-0 variable is its value.
     operator T() const requires(R == 0) { return item(); }
 
+    /// A part by index, as that of a tensor; lazy, and gradients flow back to it. Ranges cut, an
+    /// integer takes one place and drops the axis.
+    template <class... I>
+        requires detail::index_of_view<R, I...>
+    auto operator()(const I&... index) const {
+        int axis = 0;
+        (check_index(index, axis++), ...);
+        const auto cut = slice(*this, as_range(index)...);
+        return dropped<I...>(cut, std::index_sequence_for<I...>{});
+    }
+
     // ---- what expressions use ----
 
     /// This array, and who it is, as operands of an expression.
@@ -193,6 +204,34 @@ private:
             throw shape_error(std::string(operation) +
                               ": the variable has no value yet: give it one first.");
         return *state_;
+    }
+    void check_index(const range&, int) const {}
+    void check_index(int64 i, int axis) const {
+        const int64 n = extent(axis);
+        if (i >= n || i < -n)
+            throw shape_error("Indexing: index " + std::to_string(i) + " is outside axis " +
+                              std::to_string(axis) + " of shape " + shape_text(extents()) + ".");
+    }
+    static range as_range(const range& r) { return r; }
+    static range as_range(int64 i) {
+        return i == -1 ? range(-1, 0x7fffffffffffffffL) : range(i, i + 1);
+    }
+    // Without the axes that were indexed by integers.
+    template <class... I, class E, std::size_t... K>
+    static auto dropped(const E& e, std::index_sequence<K...>) {
+        constexpr unsigned drop = (0U | ... | (same_v<I, range> ? 0U : 1U << K));
+        return [&]<int... A>(ints<A...>) {
+            if constexpr (drop == 0) {
+                return e;
+            } else {
+                using P = typename detail::squeezed_symbol<symbol_of<E>,
+                                                           drop,
+                                                           R - __builtin_popcount(drop),
+                                                           ints<A...>>::type;
+                return detail::make<P>(e);
+            }
+        }
+        (make_ints<R - __builtin_popcount(drop)>{});
     }
     template <class B>
     void make(const tensor<T, R>& t, bool wanted) {
@@ -220,21 +259,32 @@ private:
         if constexpr (S::rank == R && S::type == dtype_v<T>) {
             operand_list room;
             const operand_list& list = *detail::list_of(e, room);
+            const operand_list* const lists[] = {&list};
+            exec::target to[ir::max_roots];
             if constexpr (S::has_variable) {
                 if (autodiff::gradients_wanted() && autodiff::wants_gradient(list)) {
-                    using tables = autodiff::gradient_tables<S, B, true>;
+                    using tables = autodiff::gradient_tables<S, B>;
                     exec::made_array result;
-                    auto from = autodiff::record(tables::at, tables::count, list, result);
+                    auto from = autodiff::record(tables::at,
+                                                 tables::count,
+                                                 list,
+                                                 autodiff::accumulator_for<B, dtype_v<T>>,
+                                                 result);
                     take<B>(std::move(result), true);
                     state_->from = std::move(from);
                     return;
                 }
                 leaf = false;
+                // One program less to compile where it makes no difference.
+                if constexpr (autodiff::gradient_tables<S, B>::serves_values) {
+                    exec::evaluate(autodiff::gradient_tables<S, B>::forward, lists, 1, to);
+                } else {
+                    exec::evaluate<B, S>(lists, to);
+                }
+            } else {
+                exec::evaluate<B, S>(lists, to);
             }
-            exec::target to;
-            const operand_list* const lists[] = {&list};
-            exec::evaluate<B, S>(lists, &to);
-            take<B>({to.array, std::move(to.fresh)}, leaf);
+            take<B>({to[0].array, std::move(to[0].fresh)}, leaf);
         }
     }
     exec::made_array one() const { return detail::erased(tensor<T, 0>(T(1)).to(where())); }

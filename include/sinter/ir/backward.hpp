@@ -26,12 +26,12 @@ struct kept_values {
     }
 };
 
-/// A graph with its gradients: `top` is the result; nodes behind it belong to gradients. `seed` is
-/// the array that holds the derivative by the result, or a constant.
+/// A graph with gradients: `result` is the last node of the forward program, `top` the one whose
+/// gradients were added behind it, `seed` the array that holds the derivative by it.
 template <int Cap>
 struct differentiated {
     graph<Cap> g;
-    short top = -1, seed = -1;
+    short result = -1, top = -1, seed = -1;
     gradient_parts parts{};
 };
 
@@ -43,10 +43,10 @@ constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored
     kept_values kept;
     bool need[Cap]{}, direct[Cap]{};  // direct: a node of a gradient reads it
     bool product[Cap]{};              // computing it from what is stored takes a product
-    for (short i = 0; i <= d.top; ++i) {
+    for (short i = 0; i <= d.result; ++i) {
         product[i] = g.n[i].k == kind::contraction;
         for (const short c : g.n[i].in)
-            if (c >= 0 && !stored[c] && !g.n[i].measures())
+            if (c >= 0 && (!stored[c] || is_padded_copy(g.n[c])) && !g.n[i].measures())
                 product[i] = product[i] || product[c];
     }
     for (int k = 0; k < d.parts.count; ++k)
@@ -54,9 +54,8 @@ constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored
     for (short i = static_cast<short>(g.size - 1); i >= 0; --i) {
         if (!need[i]) continue;
         const node& x = g.n[i];
-        if (i <= d.top && x.k != kind::leaf && x.k != kind::index_map && !x.measures() &&
-            !is_padded_copy(x) &&
-            (stored[i] || i == d.top || (direct[i] && product[i]))) {
+        if (i <= d.result && x.k != kind::leaf && x.k != kind::index_map && !x.measures() &&
+            !is_padded_copy(x) && (stored[i] || i == d.result || (direct[i] && product[i]))) {
             kept.add(i);
             continue;
         }
@@ -64,7 +63,7 @@ constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored
         for (const short c : x.in) {
             if (c < 0) continue;
             need[c] = true;
-            direct[c] = direct[c] || i > d.top;
+            direct[c] = direct[c] || i > d.result || is_padded_copy(x);
         }
     }
     return kept;
@@ -111,10 +110,10 @@ public:
         g.visit_count = f_.visit_count;
         g.leaves = f_.leaves, g.scalars = f_.scalars, g.functors = f_.functors;
         g.shapes = f_.shapes, g.slices = f_.slices, g.shares = f_.shares;
-        short slot[max_roots]{}, seed = -1;
+        short slot[max_roots]{};
         for (int k = 0; k < kept_.count; ++k) slot[k] = next_leaf(g);
         // The seed has the slot behind those of the forward program.
-        if (f_.n[d_.seed].k == kind::leaf) seed = next_leaf(g);
+        const short seed = next_leaf(g);
         for (short i = 0; i < f_.size; ++i) {
             if (!value_[i] && !shape_[i]) continue;
             node x = f_.n[i];

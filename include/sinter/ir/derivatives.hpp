@@ -48,6 +48,27 @@ constexpr void derive([[maybe_unused]] symbolic y,
     }
 }
 
+/// The rule of a user's own functor: its static member `derivative`, written as those of the table.
+template <class F>
+constexpr void derive_user([[maybe_unused]] symbolic y,
+                           [[maybe_unused]] symbolic dy,
+                           [[maybe_unused]] const symbolic (&in)[3],
+                           [[maybe_unused]] symbolic (&out)[3]) {
+    if constexpr (!has_derivative<F>) {
+        throw "Sinter: a functor of your own has no derivative: give it one, or pass its result through stop_gradient.";
+    } else if constexpr (requires { F::derivative(y, y, y); }) {
+        out[0] = F::derivative(in[0], y, dy);
+    } else {
+        partials<symbolic> p;
+        if constexpr (requires { F::derivative(y, y, y, y); }) {
+            p = F::derivative(in[0], in[1], y, dy);
+        } else {
+            p = F::derivative(in[0], in[1], in[2], y, dy);
+        }
+        out[0] = p.a, out[1] = p.b, out[2] = p.c;
+    }
+}
+
 struct derivative_table {
     derivative_rule at[op_count];
     template <class... O>

@@ -9,22 +9,42 @@
 
 namespace sinter::ir {
 
-/// A part of the gradient of the array in `slot`: all of it, or, when `through` is a node, what is
-/// seen through that node's slices.
+/// A part of a gradient: of the array in `slot`, or of node `cut`, at which the walk back stops.
+/// All of it, or, when `through` is a node, what is seen through that node's windows and slices.
 struct gradient_part {
-    short node = -1, slot = -1, through = -1;
+    short node = -1, slot = -1, through = -1, cut = -1;
 };
-/// The parts of a program's gradients, and what could not be differentiated.
+/// The parts of a program's gradients.
 struct gradient_parts {
     gradient_part at[max_roots]{};
     int count = 0;
-    bool too_many = false, sliced_value = false, windows = false;
+    bool too_many = false;
     constexpr void add(const gradient_part& p) {
         if (count == max_roots) {
             too_many = true;
         } else {
             at[count++] = p;
         }
+    }
+};
+/// The nodes at which the walk back stops, because a reader sees them through windows or slices;
+/// the result first, then the last first.
+struct gradient_cuts {
+    static constexpr int most = 8;
+    short at[most]{};
+    int count = 0;
+    constexpr bool has(short i) const {
+        for (int k = 0; k < count; ++k)
+            if (at[k] == i) return true;
+        return false;
+    }
+    constexpr void add(short i) {
+        if (has(i)) return;
+        if (count == most)
+            throw "Sinter: the gradient of an expression cuts too many of its values: assign one to a variable.";
+        int k = count++;
+        for (; k > 0 && at[k - 1] < i; --k) at[k] = at[k - 1];
+        at[k] = i;
     }
 };
 
@@ -82,16 +102,26 @@ public:
     constexpr explicit differentiator(graph<Cap>& g) : g_(g), grow_(g), sources_(g) {
         for (short& a : adjoint_) a = -1;
     }
-    /// Adds the gradients of `top` with respect to all variables, given its own derivative `seed`,
-    /// whose shape is that of `top`.
-    constexpr gradient_parts run(short top, short seed) {
+    /// Adds the gradients of `top` by the variables and the cuts below it, given its own derivative
+    /// `seed`, whose shape is that of `top`; `users` are the rules of functors.
+    constexpr gradient_parts run(short top,
+                                 short seed,
+                                 const gradient_cuts& cuts,
+                                 const derivative_rule* users) {
+        users_ = users;
         if (g_.n[seed].k == kind::leaf) sources_.same(seed, top);
-        const short forward = static_cast<short>(top + 1);
-        for (short i = 0; i < forward; ++i) wanted_[i] = wants(i);
+        for (short i = 0; i <= top; ++i) wanted_[i] = wants(i);
         adjoint_[top] = seed;
-        for (short i = top; i >= 0; --i)
-            if (adjoint_[i] >= 0 && wanted_[i]) visit(i, {grow_, adjoint_[i]});
-        for (short i = 0; i < forward; ++i)
+        for (short i = top; i >= 0; --i) {
+            if (adjoint_[i] < 0 || !wanted_[i]) continue;
+            if (i != top && cuts.has(i)) {
+                parts_.add({adjoint_[i], -1, -1, i});
+                wanted_[i] = false;
+            } else {
+                visit(i, {grow_, adjoint_[i]});
+            }
+        }
+        for (short i = 0; i <= top; ++i)
             if (adjoint_[i] >= 0 && wanted_[i] && g_.n[i].k == kind::leaf) finish(i);
         return parts_;
     }
@@ -132,7 +162,8 @@ private:
         symbolic in[3], out[3];
         for (int k = 0; k < 3; ++k)
             if (x.in[k] >= 0) in[k] = at(x.in[k]);
-        if (x.op < op_count) derivative_rules.at[x.op](at(i), dy, in, out);
+        const derivative_rule rule = x.op == op_user ? users_[x.slot] : derivative_rules.at[x.op];
+        rule(at(i), dy, in, out);
         for (int k = 0; k < 3; ++k)
             if (x.in[k] >= 0) flow(x.in[k], out[k]);
     }
@@ -315,11 +346,6 @@ private:
         }
         return false;
     }
-    constexpr bool windowed(short i) const {
-        for (short v = g_.n[i].view; v >= 0; v = g_.views[v].parent)
-            if (has_windows(g_.views[v].map)) return true;
-        return false;
-    }
     // For each axis of node `i`, the axis of the array that it is.
     constexpr axis_map permutation_of(short i) const {
         axis_map m;
@@ -346,7 +372,7 @@ private:
     }
     constexpr void visit_map(short i, const node& x, short dy) {
         if (!only_permuted(i)) {
-            (windowed(i) ? parts_.windows : parts_.sliced_value) = true;
+            parts_.add({dy, -1, i, x.in[0]});
             return;
         }
         flow_back(x, unseen(i, dy));
@@ -419,7 +445,7 @@ private:
 
     constexpr void finish(short i) {
         const short slot = g_.n[i].slot;
-        if (!only_permuted(i)) return parts_.add({adjoint_[i], slot, i});
+        if (!only_permuted(i)) return parts_.add({adjoint_[i], slot, i, -1});
         add_whole(slot, unseen(i, adjoint_[i]));
     }
     constexpr void add_whole(short slot, short whole) {
@@ -429,7 +455,7 @@ private:
             p.node = sum(p.node, whole);
             return;
         }
-        parts_.add({whole, slot, -1});
+        parts_.add({whole, slot, -1, -1});
     }
 
     graph<Cap>& g_;
@@ -438,13 +464,14 @@ private:
     short adjoint_[Cap]{};
     bool wanted_[Cap]{};
     gradient_parts parts_{};
+    const derivative_rule* users_ = nullptr;  // by functor
 };
 
 /// Adds the gradients of node `top` by all variables to `g`, given the derivative `seed` of the
 /// result by it.
 template <int Cap>
 constexpr gradient_parts differentiate(graph<Cap>& g, short top, short seed) {
-    return differentiator<Cap>(g).run(top, seed);
+    return differentiator<Cap>(g).run(top, seed, {}, nullptr);
 }
 
 }  // namespace sinter::ir

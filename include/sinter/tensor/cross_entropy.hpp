@@ -23,7 +23,7 @@ namespace detail {
 // Rows of one value each, as (..., 1), of logits x. Without smoothing no mean of a row is computed.
 template <bool Smooth, class X, class Y>
 auto rows_of_labels(const X& x, const Y& label, const cross_entropy_options& o) {
-    const auto c = x - max(x, axis<-1>, keepdims);
+    const auto c = x - stop_gradient(max(x, axis<-1>, keepdims));
     const auto log_sum = log(sum(exp(c), axis<-1>, keepdims));
     const auto own = sum(where(coordinate(x, axis<-1>) == label, c, 0), axis<-1>, keepdims);
     // As int64: no label is compared in a type that cannot hold it.
@@ -43,7 +43,7 @@ auto rows_of_labels(const X& x, const Y& label, const cross_entropy_options& o) 
 // The same where y holds the probability of each class.
 template <bool Smooth, class X, class Y>
 auto rows_of_probabilities(const X& x, const Y& y, const cross_entropy_options& o) {
-    const auto c = x - max(x, axis<-1>, keepdims);
+    const auto c = x - stop_gradient(max(x, axis<-1>, keepdims));
     const auto log_sum = log(sum(exp(c), axis<-1>, keepdims));
     const auto row = log_sum * sum(y, axis<-1>, keepdims) - sum(c * y, axis<-1>, keepdims);
     if constexpr (Smooth) {
