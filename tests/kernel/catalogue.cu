@@ -37,6 +37,8 @@ struct matmul_f64 : kernel::kernel_of<stage<plain<dtype::f64>>> {};
 struct matmul_i64 : kernel::kernel_of<stage<plain<dtype::i64>>> {};
 struct matmul_bf16 : kernel::kernel_of<stage<plain<dtype::bf16>>> {};
 struct matmul_f16 : kernel::kernel_of<stage<plain<dtype::f16>>> {};
+struct matmul_dense_f32 : kernel::kernel_of<stage<dense<dtype::f32>>> {};
+struct matmul_dense_bf16 : kernel::kernel_of<stage<dense<dtype::bf16>>> {};
 struct matmul_fused_f32 : kernel::kernel_of<stage<fused<dtype::f32>>> {};
 struct matmul_fused_f64 : kernel::kernel_of<stage<fused<dtype::f64>>> {};
 struct matmul_fused_bf16 : kernel::kernel_of<stage<fused<dtype::bf16>>> {};
@@ -46,7 +48,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[31];
+const void* entries[33];
 void all() {
     keep<map_f32,
          map_f64,
@@ -75,6 +77,8 @@ void all() {
          matmul_i64,
          matmul_bf16,
          matmul_f16,
+         matmul_dense_f32,
+         matmul_dense_bf16,
          matmul_fused_f32,
          matmul_fused_f64,
          matmul_fused_bf16,

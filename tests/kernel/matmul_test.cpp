@@ -115,6 +115,11 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(f.stats.shared_conflicts == 0);
             CHECK(f.stats.bytes_loaded == 2 * 64 * 48 * 4);
             CHECK(f.stats.bytes_stored == 64 * 64 * 4);
+            // Tiles of 128 x 128, of which the second reads the same columns.
+            const auto large = check_plain<float>({256, 128, 24}, l, k);
+            CHECK(large.stats.blocks == 2);
+            CHECK(large.stats.shared_conflicts == 0);
+            CHECK(large.stats.bytes_loaded == (256 + 2 * 128) * 24 * 4);
             const auto d = check_plain<double>({64, 64, 32}, l, k);
             CHECK(d.stats.shared_conflicts == 0);
             const auto h = k == layout::rows ? check_plain<bfloat16>({128, 128, 96}, l, k)
@@ -186,6 +191,52 @@ TEST_CASE("matmul: a batch and several summed axes, in one launch") {
     under_all_schedules([] {
         check_batch<float>(2, 2, {20, 70, 20}, 2);
         check_batch<bfloat16>(2, 2, {20, 130, 40}, 2);
+    });
+}
+
+// Few tiles and long sums: blocks share the steps of a tile.
+template <class T>
+void check_split(extents e, int64 p, int64 s, int sm_count, unsigned splits) {
+    constexpr dtype d = sinter::dtype_v<T>;
+    CAPTURE(e.m);
+    CAPTURE(e.n);
+    CAPTURE(e.k);
+    CAPTURE(sinter::name_of(d));
+    array<T> a(p * s * e.m * e.k), b(s * e.k * e.n), c(p * e.m * e.n);
+    fill_samples(a, 1);
+    fill_samples(b, 2);
+    binding x({p, e.m, e.n}, {s, e.k});
+    x.load(a.data(), {s * e.m * e.k, e.k, 0, e.m * e.k, 1});
+    x.load(b.data(), {0, 0, 1, e.k * e.n, e.n}).store(c.data(), {e.m * e.n, e.n, 1, 0, 0});
+    const kernel::device_limits wide{sm_count, 48 * 1024, 100 * 1024};
+    CHECK(kernel::plan_launch<stage<plain<d>>>(x.stage(), wide).kernel.p.splits == splits);
+    run<stage<plain<d>>>(x, wide);
+    bool same = true;
+    for (int64 f = 0; f < p; ++f)
+        for (int64 i = 0; i < e.m; ++i)
+            for (int64 j = 0; j < e.n; ++j) {
+                double want = 0;
+                for (int64 t = 0; t < s; ++t)
+                    want += reference_product(a.data() + ((f * s + t) * e.m + i) * e.k,
+                                              b.data() + t * e.k * e.n + j,
+                                              e.k,
+                                              1,
+                                              e.n);
+                same &= close(c[(f * e.m + i) * e.n + j], want, 64);
+            }
+    CHECK(same);
+}
+TEST_CASE("matmul: blocks share long sums, in a fixed order") {
+    check_split<float>({5, 7, 1000}, 1, 1, 16, 7);
+    check_split<float>({65, 7, 130}, 2, 3, 16, 3);
+    check_split<double>({3, 70, 500}, 1, 1, 6, 3);
+    check_split<int64>({9, 9, 300}, 1, 2, 4, 4);
+    check_split<bfloat16>({24, 40, 1100}, 1, 1, 16, 4);
+    check_split<half>({136, 8, 264}, 2, 4, 8, 2);
+    check_split<bfloat16>({5, 3, 100}, 1, 1, 16, 1);
+    under_all_schedules([] {
+        check_split<float>({20, 70, 300}, 1, 1, 16, 2);
+        check_split<half>({130, 16, 560}, 1, 1, 16, 2);
     });
 }
 

@@ -146,13 +146,13 @@ bool wide_runs() {
 }
 
 template <class Sync, class T>
-bool product_runs(int64 m, int64 n, int64 k) {
+bool product_runs(int64 m, int64 n, int64 k, const kernel::device_limits& d = small_device) {
     array<T> a(m * k), b(k * n), c(m * n);
     fill_samples(a, 1);
     fill_samples(b, 2);
     binding s({m, n}, {k});
     s.load(a.data(), {k, 0, 1}).load(b.data(), {0, 1, n}).store(c.data(), {n, 1, 0});
-    bool right = try_run<stage<plain<sinter::dtype_v<T>>>, Sync>(s.stage()).errors.empty();
+    bool right = try_run<stage<plain<sinter::dtype_v<T>>>, Sync>(s.stage(), d).errors.empty();
     for (int64 i = 0; i < m; ++i)
         for (int64 j = 0; j < n; ++j) {
             double sum = 0;
@@ -169,6 +169,17 @@ bool matmul_runs() {
 template <class Sync>
 bool mma_runs() {
     return product_runs<Sync, bfloat16>(128, 104, 136);
+}
+// Tiles of 128 x 128, whose products leave in four parts.
+template <class Sync>
+bool large_runs() {
+    return product_runs<Sync, float>(100, 90, 20, narrow_device);
+}
+// Blocks that share a tile; sums long enough for both kinds of kernel.
+template <class Sync>
+bool shared_runs() {
+    return product_runs<Sync, float>(30, 40, 300, wide_device) &&
+           product_runs<Sync, bfloat16>(30, 40, 520, wide_device);
 }
 
 struct mutant {
@@ -206,6 +217,11 @@ constexpr mutant mutants[] = {
     {"matmul: barrier 0", matmul_runs<without<site::block, 0>>, true},
     {"matmul: barrier 1", matmul_runs<without<site::block, 1>>, true},
     {"matmul: barrier 2", matmul_runs<without<site::block, 2>>, true},
+    {"matmul, large tiles: barrier 3", large_runs<without<site::block, 3>>, true},
+    {"matmul, shared tiles: barrier 4", shared_runs<without<site::block, 4>>, false},
+    {"matmul, shared tiles: barrier 5", shared_runs<without<site::block, 5>>, true},
+    {"matmul, shared tiles: fence 0", shared_runs<without<site::fence, 0>>, false},
+    {"matmul, shared tiles: fence 1", shared_runs<without<site::fence, 1>>, false},
     {"matmul, tensor cores: barrier 0", mma_runs<without<site::block, 0>>, true},
     {"matmul, tensor cores: barrier 1", mma_runs<without<site::block, 1>>, true},
     {"matmul, tensor cores: barrier 2", mma_runs<without<site::block, 2>>, true},
@@ -230,6 +246,8 @@ TEST_CASE("mutation: with all sites in place every schedule is clean") {
                            reduce_runs<without<site::none, 0>>,
                            wide_runs<without<site::none, 0>>,
                            matmul_runs<without<site::none, 0>>,
+                           large_runs<without<site::none, 0>>,
+                           shared_runs<without<site::none, 0>>,
                            mma_runs<without<site::none, 0>>})
         CHECK(noticed(runs) == 0);
 }

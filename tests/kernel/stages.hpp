@@ -313,6 +313,17 @@ struct fused {
     }
 };
 
+// What a layer does with a product: relu(product + bias).
+template <dtype D>
+struct dense {
+    static constexpr builder make() {
+        builder b;
+        const int p = b.product(D, b.load(D), b.load(D));
+        b.store(b.op<op::relu>(b.op<op::add>(p, b.load(D))));
+        return b;
+    }
+};
+
 // A float array rounded on the way into a product of bfloat16, stored as float.
 struct rounded {
     static constexpr builder make() {

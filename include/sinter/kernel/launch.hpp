@@ -20,7 +20,7 @@ launch_plan<C, Sync> plan_launch(const ir::bound_stage& b, const device_limits& 
     }
     if constexpr (kernel_kind_of<C>() == kernel_kind::matmul) {
         p.kernel.p.a = args<C>::from(b);
-        plan_matmul(p, b);
+        plan_matmul(p, b, d);
     } else {
         p.kernel.a = args<C>::from(b);
         if constexpr (kernel_kind_of<C>() == kernel_kind::map) {

@@ -1,11 +1,13 @@
 // The kernel of a stage around one matrix product: prologue on both operands, product, epilogue.
 //
-// Shape: a block computes one tile of the result. Tiles of the operands pass through shared memory
-// in two sets: while one is multiplied, the elements of the next are on their way to registers (and
-// through the prologue), so one barrier per step along k is enough. float, double and int64
-// multiply in registers, bfloat16 and half in tensor cores (matmul_mma.hpp) with float sums. The
-// products go through shared memory once more, so that the epilogue is code for one element in a
-// loop (not one copy per register) and neighbouring threads touch neighbouring columns.
+// Shape: a block computes one tile of the result, or its part of the sums of one: where tiles are
+// few and sums long, several blocks share a tile, and the last of them adds what they found in a
+// fixed order. Tiles of the operands pass through shared memory in two sets: while one is
+// multiplied, the elements of the next are on their way to registers (and through the prologue), so
+// one barrier per step along k is enough. float, double and int64 multiply in registers, bfloat16
+// and half in tensor cores (matmul_mma.hpp) with float sums. The products go through shared memory
+// once more, so that the epilogue is code for one element in a loop (not one copy per register) and
+// neighbouring threads touch neighbouring columns.
 //
 // Traffic: every element of A is read once per column of tiles, of B once per row of tiles;
 // operands of the epilogue and results once. The prologue runs as often as its element is read. Any
@@ -22,6 +24,7 @@ template <class C, class Sync = device_sync>
 struct matmul {
     static constexpr int max_threads =
         uses_tensor_cores<C>() ? tuning::mma_threads : tuning::tile_threads;
+    // A second block on a processor would take 128 registers per thread: large tiles spill there.
     static constexpr int min_blocks = 1;
 
     matmul_args<C> p;
@@ -30,26 +33,29 @@ struct matmul {
 
 #if SINTER_NVCC || SINTER_EMULATOR
 
-/// A block at work on one tile, multiplying in registers.
-template <class C, class Sync>
+/// A block at work on one tile, multiplying in registers. A thread has four rows and four columns
+/// of every square of 64 x 64 results.
+template <class C, class Sync, class Tile>
 struct tile_work {
     using T = product_t<C>;
-    static constexpr int pitch = tuning::tile_m + tuning::tile_padding;
-    static constexpr int tile_size = tuning::tile_k * pitch;
-    static constexpr int per_thread = tuning::tile_m * tuning::tile_k / tuning::tile_threads;
-    static_assert(tuning::tile_m == tuning::tile_n);
-    static_assert(4 * tile_size >= tuning::tile_m * tuning::tile_n);
+    static constexpr int side = Tile::side, tile_k = Tile::k, squares = side / 64;
+    static constexpr int pitch = side + tuning::tile_padding;
+    static constexpr int tile_size = tile_k * pitch;
+    static constexpr int per_thread = side * tile_k / tuning::tile_threads;
+    // Products leave in as many rows at once as the tiles' memory holds.
+    static constexpr int rows_at_once = 4096 / side;
+    static_assert(4 * tile_size >= rows_at_once * side && 64 % rows_at_once == 0);
     using tiles = simt::vec<T, 4>[4 * tile_size / 4];
 
     const matmul_args<C>& p;
     T* memory;  // A, B, the next A, the next B: k by rows
     ir::registers<C> row;
-    product_place<C> here;
+    product_place<C, side, side, tile_k> here;
     T next[2][per_thread];
-    T sum[tuning::thread_m][tuning::thread_n];
+    T sum[4 * squares][4 * squares];
 
     SINTER_DEVICE tile_work(const matmul_args<C>& parameters, T* shared)
-        : p(parameters), memory(shared), here(p, tuning::tile_m, tuning::tile_n) {}
+        : p(parameters), memory(shared), here(p) {}
     // Element `u` of this thread: neighbouring threads are neighbours in memory. Along k they form
     // sectors of 32 bytes, because a whole warp along k would write one bank of a tile.
     template <int W>
@@ -57,11 +63,11 @@ struct tile_work {
         constexpr int run = 32 / static_cast<int>(sizeof(T));
         const int e = static_cast<int>(simt::tid().x) + u * tuning::tile_threads;
         if (p.along_k[W - ir::side_a]) {
-            outer = e / run % tuning::tile_m;
-            k = e / (run * tuning::tile_m) * run + e % run;
+            outer = e / run % side;
+            k = e / (run * side) * run + e % run;
         } else {
-            outer = e % tuning::tile_m;
-            k = e / tuning::tile_m;
+            outer = e % side;
+            k = e / side;
         }
     }
     // The type of a product is that of its operands: what a prologue computes for a half is
@@ -74,7 +80,7 @@ struct tile_work {
     template <int W>
     SINTER_DEVICE void fetch() {
         const args<C>& a = p.a;
-        const int64 first = W == ir::side_a ? here.first_m : here.first_n;
+        const int64 first = W == ir::side_a ? here.first_m() : here.first_n();
         const int64 extent = a.extent[W == ir::side_a ? 0 : 1];
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
@@ -101,26 +107,33 @@ struct tile_work {
     }
     SINTER_DEVICE void multiply(int set) {
         const int t = static_cast<int>(simt::tid().x);
-        const T* a = memory + 2 * set * tile_size + t / 16 * tuning::thread_m;
-        const T* b = memory + (2 * set + 1) * tile_size + t % 16 * tuning::thread_n;
-        for (int k = 0; k < tuning::tile_k; ++k) {
-            const auto x = simt::load_shared<4>(a + k * pitch);
-            const auto y = simt::load_shared<4>(b + k * pitch);
+        const T* a = memory + 2 * set * tile_size + t / 16 * 4;
+        const T* b = memory + (2 * set + 1) * tile_size + t % 16 * 4;
+        SINTER_ROLLED
+        for (int k = 0; k < tile_k; ++k) {
+            simt::vec<T, 4> x[squares], y[squares];
             SINTER_UNROLLED
-            for (int i = 0; i < tuning::thread_m; ++i) {
+            for (int s = 0; s < squares; ++s) {
+                x[s] = simt::load_shared<4>(a + k * pitch + s * 64);
+                y[s] = simt::load_shared<4>(b + k * pitch + s * 64);
+            }
+            SINTER_UNROLLED
+            for (int i = 0; i < 4 * squares; ++i) {
                 SINTER_UNROLLED
-                for (int j = 0; j < tuning::thread_n; ++j)
-                    sum[i][j] = ir::op::add::value(sum[i][j], ir::op::mul::value(x[i], y[j]));
+                for (int j = 0; j < 4 * squares; ++j)
+                    sum[i][j] = ir::op::add::value(
+                        sum[i][j], ir::op::mul::value(x[i / 4][i % 4], y[j / 4][j % 4]));
             }
         }
     }
     SINTER_DEVICE void run() {
         SINTER_UNROLLED
-        for (int i = 0; i < tuning::thread_m; ++i) {
+        for (int i = 0; i < 4 * squares; ++i) {
             SINTER_UNROLLED
-            for (int j = 0; j < tuning::thread_n; ++j) sum[i][j] = T(0);
+            for (int j = 0; j < 4 * squares; ++j) sum[i][j] = T(0);
         }
-        if (p.steps > 0) {
+        const int64 steps = here.steps();
+        if (steps > 0) {
             fetch<ir::side_a>();
             fetch<ir::side_b>();
             put<ir::side_a>(0);
@@ -129,10 +142,10 @@ struct tile_work {
         }
         int set = 0;
         SINTER_ROLLED
-        for (int64 step = 1; step <= p.steps; ++step) {
-            const bool more = step < p.steps;
+        for (int64 step = 1; step <= steps; ++step) {
+            const bool more = step < steps;
             if (more) {
-                here.next(tuning::tile_k);
+                here.next();
                 fetch<ir::side_a>();
                 fetch<ir::side_b>();
             }
@@ -144,39 +157,67 @@ struct tile_work {
             }
             Sync::template block<1>();
         }
-        finish();
+        const offsets<C> from = here.of_batch();
+        SINTER_ROLLED
+        for (int top = 0; top < side; top += rows_at_once) {
+            if (top > 0) Sync::template block<3>();
+            finish(top, from);
+        }
+        if (p.splits > 1) finish_shared<Sync>(here, row, from, memory);
     }
-    SINTER_DEVICE void finish() {
+    // Rows [top, top + rows_at_once) of the tile.
+    SINTER_DEVICE void finish(int top, const offsets<C>& from) {
         const args<C>& a = p.a;
         const int t = static_cast<int>(simt::tid().x);
         SINTER_UNROLLED
-        for (int i = 0; i < tuning::thread_m; ++i) {
-            T* at = memory + (t / 16 * tuning::thread_m + i) * tuning::tile_n +
-                    t % 16 * tuning::thread_n;
-            simt::store_shared<4>(at,
-                                  simt::vec<T, 4>{{sum[i][0], sum[i][1], sum[i][2], sum[i][3]}});
+        for (int i = 0; i < 4 * squares; ++i) {
+            const int r = i / 4 * 64 + t / 16 * 4 + i % 4 - top;
+            if (r < 0 || r >= rows_at_once) continue;
+            SINTER_UNROLLED
+            for (int s = 0; s < squares; ++s) {
+                const T* x = sum[i] + 4 * s;
+                simt::store_shared<4>(memory + r * side + s * 64 + t % 16 * 4,
+                                      simt::vec<T, 4>{{x[0], x[1], x[2], x[3]}});
+            }
         }
         Sync::template block<2>();
-        const offsets<C> from = here.of_batch();
         SINTER_ROLLED
-        for (int e = t; e < tuning::tile_m * tuning::tile_n; e += tuning::tile_threads) {
-            const int64 i = here.first_m + e / tuning::tile_n;
-            const int64 j = here.first_n + e % tuning::tile_n;
-            if (i < a.extent[0] && j < a.extent[1])
-                finish_product(p, row, from, simt::load_shared<1>(memory + e)[0], i, j);
+        for (int e = t; e < rows_at_once * side; e += tuning::tile_threads) {
+            const int64 i = here.first_m() + top + e / side, j = here.first_n() + e % side;
+            if (i >= a.extent[0] || j >= a.extent[1]) continue;
+            const auto product = simt::load_shared<1>(memory + e);
+            if (p.splits > 1)
+                simt::store<1>(here.partials(here.split()) + top * side + e, product);
+            else
+                finish_product(p, row, from, product[0], i, j);
         }
     }
 };
 
-template <class C, class Sync>
-SINTER_DEVICE void matmul<C, Sync>::operator()() const {
-    static_assert(C::head().passes == 1 && C::head().core >= 0);
-    using work_type = select_t<uses_tensor_cores<C>(), mma_work<C, Sync>, tile_work<C, Sync>>;
-    auto& memory = simt::shared<typename work_type::tiles, work_type>();
-    work_type work(p, &memory[0][0]);
+/// Runs a block of stage C as `Work`, in the memory that its variants share.
+template <class C, class Work, class Memory>
+SINTER_DEVICE void work_on_tile(const matmul_args<C>& p, Memory& memory) {
+    static_assert(sizeof(typename Work::tiles) <= sizeof(Memory));
+    Work work(p, &memory[0][0]);
     take_scalars(work.row, p.a);
     if (!p.row_varies) take_row_values<C, 0, reading::own>(work.row, p.a, no_offsets<C>());
     work.run();
+}
+
+template <class C, class Sync>
+SINTER_DEVICE void matmul<C, Sync>::operator()() const {
+    static_assert(C::head().passes == 1 && C::head().core >= 0);
+    if constexpr (uses_tensor_cores<C>()) {
+        using work = mma_work<C, Sync>;
+        work_on_tile<C, work>(p, simt::shared<typename work::tiles, work>());
+    } else {
+        using work = tile_work<C, Sync, tuning::small_tile>;
+        auto& memory = simt::shared<typename work::tiles, work>();
+        if constexpr (has_large_tiles<C>()) {
+            if (p.large) return work_on_tile<C, tile_work<C, Sync, tuning::large_tile>>(p, memory);
+        }
+        work_on_tile<C, work>(p, memory);
+    }
 }
 
 #endif

@@ -39,12 +39,12 @@ struct mma_work {
     const matmul_args<C>& p;
     uint32* memory;  // A and B of each stage; then products
     ir::registers<C> row;
-    product_place<C> here;
+    product_place<C, tuning::mma_m, tuning::mma_n, tuning::mma_k> here;
     words next[2][per_thread];
     float sum[frags_m * frags_n][4];
 
     SINTER_DEVICE mma_work(const matmul_args<C>& parameters, uint32* shared)
-        : p(parameters), memory(shared), here(p, tuning::mma_m, tuning::mma_n) {}
+        : p(parameters), memory(shared), here(p) {}
     SINTER_DEVICE uint32* tile(int stage, int side) const {
         return memory + (2 * stage + side) * tile_words;
     }
@@ -87,7 +87,7 @@ struct mma_work {
     // registers is only loaded and has to be put there.
     template <int W>
     SINTER_DEVICE void fetch(uint32* to) {
-        const int64 first = W == ir::side_a ? here.first_m : here.first_n;
+        const int64 first = W == ir::side_a ? here.first_m() : here.first_n();
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;
@@ -181,11 +181,11 @@ struct mma_work {
     SINTER_DEVICE void run() {
         SINTER_UNROLLED
         for (int f = 0; f < 4 * frags_m * frags_n; ++f) sum[f / 4][f % 4] = 0;
-        const int64 steps = here.steps;
+        const int64 steps = here.steps();
         SINTER_ROLLED
         for (int s = 0; s < stages - 1; ++s) {
             if (s < steps) {
-                if (s > 0) here.next(tuning::mma_k);
+                if (s > 0) here.next();
                 fetch_both(s);
                 put_both(s);
             }
@@ -198,7 +198,7 @@ struct mma_work {
             Sync::template block<1>();  // the tile is there, and the one before it was multiplied
             const bool more = step + stages - 1 < steps;
             if (more) {
-                here.next(tuning::mma_k);
+                here.next();
                 fetch_both(free);
             }
             simt::cp_async_commit();
@@ -208,13 +208,15 @@ struct mma_work {
             free = free + 1 == stages ? 0 : free + 1;
         }
         Sync::template block<0>();  // the ring becomes room for products
+        const offsets<C> from = here.of_batch();
         SINTER_ROLLED
         for (int half = 0; half < tuning::mma_m / tuning::mma_warp_m; ++half) {
             if (half > 0) Sync::template block<3>();
-            finish(half);
+            finish(half, from);
         }
+        if (p.splits > 1) finish_shared<Sync>(here, row, from, memory);
     }
-    SINTER_DEVICE void finish(int half) {
+    SINTER_DEVICE void finish(int half, const offsets<C>& from) {
         float* products = reinterpret_cast<float*>(memory);
         const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
         if (w / warps_n == half) {
@@ -229,19 +231,17 @@ struct mma_work {
             }
         }
         Sync::template block<2>();
-        const offsets<C> from = here.of_batch();
-        const int64 top = here.first_m + half * tuning::mma_warp_m;
+        const int64 top = here.first_m() + half * tuning::mma_warp_m;
+        constexpr int in_half = tuning::mma_warp_m * tuning::mma_n;
         SINTER_ROLLED
-        for (int e = static_cast<int>(simt::tid().x); e < tuning::mma_warp_m * tuning::mma_n;
-             e += tuning::mma_threads) {
+        for (int e = static_cast<int>(simt::tid().x); e < in_half; e += tuning::mma_threads) {
             const int r = e / tuning::mma_n, c = e % tuning::mma_n;
-            if (top + r < p.a.extent[0] && here.first_n + c < p.a.extent[1])
-                finish_product(p,
-                               row,
-                               from,
-                               simt::load_shared<1>(products + r * pitch + c)[0],
-                               top + r,
-                               here.first_n + c);
+            if (top + r >= p.a.extent[0] || here.first_n() + c >= p.a.extent[1]) continue;
+            const auto product = simt::load_shared<1>(products + r * pitch + c);
+            if (p.splits > 1)
+                simt::store<1>(here.partials(here.split()) + half * in_half + e, product);
+            else
+                finish_product(p, row, from, product[0], top + r, here.first_n() + c);
         }
     }
 };

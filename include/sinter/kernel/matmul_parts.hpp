@@ -15,6 +15,11 @@ SINTER_HD constexpr bool uses_tensor_cores() {
     const dtype t = C::at(C::head().core_a).type;
     return is_half_size(t) && C::at(C::head().core_b).type == t;
 }
+/// True when the product has a large tile as well as a small one.
+template <class C>
+SINTER_HD constexpr bool has_large_tiles() {
+    return !uses_tensor_cores<C>() && sizeof(compute_t<C::at(C::head().core).type>) == 4;
+}
 /// What a product is accumulated in.
 template <class C>
 using product_t = compute_t<C::at(C::head().core).type>;
@@ -38,10 +43,16 @@ struct matmul_args {
     int first_batch, axes;
     bool along_k[2];   // the elements of this side are contiguous along k (a choice, not a must)
     bool vectors[2];   // 8 neighbours of this plain side can be copied at once
+    bool large;        // tiles of the larger size
     bool row_varies;   // some row constant of the epilogue is not the same for all elements
     unsigned tiles_n;  // tiles along the columns
     unsigned tiles;    // of one product of the batch
     int64 steps;       // of a tile along all summed axes
+    // A tile whose steps are shared by several blocks: each leaves its sums in `partials`, and the
+    // last one to arrive adds them in the order of the steps.
+    unsigned splits;
+    unsigned* counters;      // one per tile, zero
+    product_t<C>* partials;  // by tile and split, tile_m * tile_n each
 };
 
 #if SINTER_NVCC || SINTER_EMULATOR
@@ -73,35 +84,62 @@ SINTER_DEVICE auto side_element(
 
 /// Where a block is: its product of the batch, its tile and its step along the summed axes. Steps
 /// do not cross from one position of the outer summed axes to the next, so that no element needs a
-/// division.
-template <class C>
+/// division. Tiles have M rows and N columns, steps K.
+template <class C, int M, int N, int K>
 struct product_place {
     const matmul_args<C>& p;
-    int64 batch, first_m, first_n;
-    int64 steps;  // that this block takes
+    unsigned tile;  // of one product
     int64 sums = 0, k = 0;
     offsets<C> at;  // of the product and the outer summed axes
 
-    SINTER_DEVICE product_place(const matmul_args<C>& parameters, int tile_m, int tile_n)
-        : p(parameters) {
-        const unsigned tile = simt::bid().x % p.tiles;
-        batch = static_cast<int64>(simt::bid().x / p.tiles);
-        steps = p.steps;
-        first_m = static_cast<int64>(tile / p.tiles_n) * tile_m;
-        first_n = static_cast<int64>(tile % p.tiles_n) * tile_n;
+    SINTER_DEVICE explicit product_place(const matmul_args<C>& parameters)
+        : p(parameters), tile(tile_of_all() % p.tiles) {
         at = of_batch();
+        const int64 first = first_step(split());
+        if (first == 0) return;
+        const int64 inner = (p.a.extent[2] + K - 1) / K;
+        sums = first / inner;
+        k = first % inner * K;
+        locate(at, p.a, 3, p.first_batch, sums);
     }
+    SINTER_DEVICE int64 first_m() const { return static_cast<int64>(tile / p.tiles_n) * M; }
+    SINTER_DEVICE int64 first_n() const { return static_cast<int64>(tile % p.tiles_n) * N; }
+    // Found again rather than kept: registers are what a tile has few of.
+    SINTER_DEVICE unsigned tile_of_all() const { return simt::bid().x / p.splits; }
+    SINTER_DEVICE unsigned split() const { return simt::bid().x % p.splits; }
+    SINTER_DEVICE int64 first_step(unsigned of) const { return p.steps * of / p.splits; }
+    /// The steps that this block takes.
+    SINTER_DEVICE int64 steps() const { return first_step(split() + 1) - first_step(split()); }
     SINTER_DEVICE offsets<C> of_batch() const {
         offsets<C> o = no_offsets<C>();
-        locate(o, p.a, p.first_batch, p.axes, batch);
+        locate(o, p.a, p.first_batch, p.axes, static_cast<int64>(tile_of_all() / p.tiles));
         return o;
     }
-    SINTER_DEVICE void next(int tile_k) {
-        k += tile_k;
+    SINTER_DEVICE void next() {
+        k += K;
         if (k < p.a.extent[2]) return;
         k = 0;
         at = of_batch();
         locate(at, p.a, 3, p.first_batch, ++sums);
+    }
+    /// The sums that split `s` of this tile leaves, one per result.
+    SINTER_DEVICE product_t<C>* partials(unsigned s) const {
+        return p.partials + (static_cast<int64>(tile_of_all()) * p.splits + s) * (M * N);
+    }
+    /// True in the last block of the tile, which then sees the partial sums of all others. `last`
+    /// lies in shared memory that nobody needs any more.
+    template <class Sync>
+    SINTER_DEVICE bool arrives_last(unsigned& last) const {
+        Sync::template block<4>();
+        if (simt::tid().x == 0) {
+            Sync::template fence<0>();
+            last =
+                simt::atomic_inc(p.counters + tile_of_all(), p.splits - 1) == p.splits - 1 ? 1 : 0;
+        }
+        Sync::template block<5>();
+        if (last == 0) return false;
+        Sync::template fence<1>();
+        return true;
     }
 };
 
@@ -124,6 +162,28 @@ SINTER_DEVICE void finish_product(const matmul_args<C>& p,
     load_elements<C, 0, reading::own>(v, a, o);
     ir::pass<C, 0>::compute(v, row, a.functors);
     store_values<C, 0, which::all>(v, row, a, o);
+}
+
+/// The end of a tile whose steps were shared: every block has written its sums, the last one adds
+/// them and finishes the products.
+template <class Sync, class C, int M, int N, int K>
+SINTER_DEVICE void finish_shared(const product_place<C, M, N, K>& here,
+                                 ir::registers<C>& row,
+                                 const offsets<C>& from,
+                                 void* shared) {
+    const matmul_args<C>& p = here.p;
+    if (!here.template arrives_last<Sync>(*static_cast<unsigned*>(shared))) return;
+    SINTER_ROLLED
+    for (int e = static_cast<int>(simt::tid().x); e < M * N;
+         e += static_cast<int>(simt::bdim().x)) {
+        const int64 i = here.first_m() + e / N, j = here.first_n() + e % N;
+        if (i >= p.a.extent[0] || j >= p.a.extent[1]) continue;
+        product_t<C> sum = 0;
+        SINTER_ROLLED
+        for (unsigned s = 0; s < p.splits; ++s)
+            sum = ir::op::add::value(sum, simt::load_coherent<1>(here.partials(s) + e)[0]);
+        finish_product(p, row, from, sum, i, j);
+    }
 }
 
 #endif

@@ -29,10 +29,18 @@ struct product_axes {
     }
 };
 
+/// How many blocks share the steps of a tile: more than one where tiles do not fill the device and
+/// the sums are long.
+inline int64 product_splits(int64 tiles, int64 steps, const device_limits& d) {
+    const int64 idle = tiles > 0 ? d.sm_count / tiles : 1;
+    const int64 worth = smaller(steps / tuning::product_split_steps, tuning::product_most_splits);
+    return larger(smaller(idle, worth), 1);
+}
+
 }  // namespace detail
 
 template <class C, class Sync>
-void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b) {
+void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_limits& d) {
     matmul_args<C>& q = p.kernel.p;
     const detail::product_axes axes(b);
     q.first_batch = axes.first_batch;
@@ -58,21 +66,35 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b) {
             const int along = q.along_k[side] ? 2 : side, across = q.along_k[side] ? side : 2;
             q.vectors[side] = o.stride[along] == 1 && o.stride[across] % 8 == 0 &&
                               detail::aligned(o.data, tuning::vector_bytes);
-            for (int d = 3; d < axes.count; ++d)
-                q.vectors[side] = q.vectors[side] && o.stride[d] % 8 == 0;
+            for (int axis = 3; axis < axes.count; ++axis)
+                q.vectors[side] = q.vectors[side] && o.stride[axis] % 8 == 0;
         }
     }
     q.row_varies = detail::row_constants_vary<C>(b);
-    constexpr int tile_m = uses_tensor_cores<C>() ? tuning::mma_m : tuning::tile_m;
-    constexpr int tile_n = uses_tensor_cores<C>() ? tuning::mma_n : tuning::tile_n;
-    constexpr int tile_k = uses_tensor_cores<C>() ? tuning::mma_k : tuning::tile_k;
-    const int64 m = detail::divide_up(q.a.extent[0], tile_m);
-    const int64 n = detail::divide_up(q.a.extent[1], tile_n);
+    const auto tiles_of = [&](int axis, int tile) {
+        return detail::divide_up(q.a.extent[axis], tile);
+    };
+    int tile_m = tuning::small_tile::side, tile_n = tile_m, tile_k = tuning::small_tile::k;
+    if constexpr (uses_tensor_cores<C>()) {
+        tile_m = tuning::mma_m, tile_n = tuning::mma_n, tile_k = tuning::mma_k;
+    } else if constexpr (has_large_tiles<C>()) {
+        constexpr int side = tuning::large_tile::side;
+        q.large = tiles_of(0, side) * tiles_of(1, side) * b.batch() >= d.sm_count;
+        if (q.large) tile_m = tile_n = side, tile_k = tuning::large_tile::k;
+    }
+    const int64 m = tiles_of(0, tile_m), n = tiles_of(1, tile_n);
     q.tiles_n = static_cast<unsigned>(n);
     q.tiles = static_cast<unsigned>(m * n);
     q.steps = detail::divide_up(q.a.extent[2], tile_k);
-    for (int d = 3; d < axes.first_batch; ++d) q.steps *= q.a.extent[d];
-    p.grid.x = static_cast<unsigned>(m * n * b.batch());
+    for (int axis = 3; axis < axes.first_batch; ++axis) q.steps *= q.a.extent[axis];
+    const int64 tiles = m * n * b.batch(), splits = detail::product_splits(tiles, q.steps, d);
+    q.splits = static_cast<unsigned>(splits);
+    if (splits > 1) {
+        p.zeroed_bytes = detail::divide_up(tiles * int64{sizeof(unsigned)}, 16) * 16;
+        p.workspace_bytes =
+            p.zeroed_bytes + tiles * splits * tile_m * tile_n * int64{sizeof(product_t<C>)};
+    }
+    p.grid.x = static_cast<unsigned>(tiles * splits);
     p.block.x = static_cast<unsigned>(kernel_of<C, Sync>::max_threads);
 }
 

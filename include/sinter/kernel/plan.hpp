@@ -70,6 +70,10 @@ struct launch_plan : launch_shape {
             char* bytes = static_cast<char*>(p);
             kernel.counters = reinterpret_cast<unsigned*>(bytes);
             kernel.partials = reinterpret_cast<decltype(kernel.partials)>(bytes + zeroed_bytes);
+        } else if constexpr (kind == kernel_kind::matmul) {
+            char* bytes = static_cast<char*>(p);
+            kernel.p.counters = reinterpret_cast<unsigned*>(bytes);
+            kernel.p.partials = reinterpret_cast<product_t<C>*>(bytes + zeroed_bytes);
         }
     }
 };

@@ -101,13 +101,24 @@ inline constexpr int plain_shared_bytes = 48 * 1024;
 // States must fit into that, beside the little that the kernel needs itself.
 inline constexpr int reduce_shared_bytes = plain_shared_bytes - 1024;
 
-// ---- matmul, float, double and int64: a 64 x 64 tile by 16 x 16 threads, 4 x 4 results each. Each
-// value that a thread reads from shared memory serves 4 products; 4 x 4 doubles fit into registers.
-inline constexpr int tile_m = 64, tile_n = 64, tile_k = 16, tile_threads = 256;
-inline constexpr int thread_m = 4, thread_n = 4;
-// Rows of a tile are this much longer than 64: then a column's four neighbours fall into different
-// banks when a tile is written across, and rows keep an alignment of 16 bytes.
+// ---- matmul in registers: 16 x 16 threads and tiles of 128 x 128 results, 8 x 8 each, where there
+// are enough of them for every processor and a result has four bytes; else of 64 x 64, 4 x 4 each
+// (more doubles would not fit into registers). Each value that a thread reads from shared memory
+// serves 8 or 4 products.
+inline constexpr int tile_threads = 256;
+struct large_tile {
+    static constexpr int side = 128, k = 8;
+};
+struct small_tile {
+    static constexpr int side = 64, k = 16;
+};
+// Rows of a tile are this much longer than its side: then a column's four neighbours fall into
+// different banks when a tile is written across, and rows keep an alignment of 16 bytes.
 inline constexpr int tile_padding = 4;
+
+// ---- matmul, tiles that several blocks share: each takes at least this many steps along k, or
+// adding the partial sums, which one block does, would cost more than they save.
+inline constexpr int product_split_steps = 8, product_most_splits = 16;
 
 // ---- matmul, bfloat16 and half: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp
 // reads 6 fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which
