@@ -156,11 +156,13 @@ TEST_CASE("coordinates through views, in maps, folds, rows and products") {
         CHECK(difference(get(tensor<int64, 3>(permute(grid, axes<2, 0, 1>))),
                          made({5, 3, 4},
                               [](const extents& i) { return i[1] * 20 + i[2] * 5 + i[0]; })) == "");
-        CHECK(
-            difference(get(tensor<int64, 1>(argmax(fmod(sn::flip(sn::arange(9), axis<0>), 4), axis<0>) +
-                                            sn::arange(2))),
-                       integers({2}, {1, 2})) == "");
-        const auto twice = [](auto i) { return exp(i * 0.5F) / sum(exp(i * 0.5F), axis<0>, sn::keepdims); }(sn::arange(4));
+        CHECK(difference(
+                  get(tensor<int64, 1>(argmax(fmod(sn::flip(sn::arange(9), axis<0>), 4), axis<0>) +
+                                       sn::arange(2))),
+                  integers({2}, {1, 2})) == "");
+        const auto twice = [](auto i) {
+            return exp(i * 0.5F) / sum(exp(i * 0.5F), axis<0>, sn::keepdims);
+        }(sn::arange(4));
         static_assert(sn::kernel_count_v<decltype(twice)> == 1);
         CHECK(std::abs(get(tensor<float, 1>(twice)).of[3] - 0.45505) < 1e-4);
     });

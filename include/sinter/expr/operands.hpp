@@ -102,7 +102,8 @@ public:
     /// Calls use(operand) for each but notes in order until one call gives false; true if none did.
     template <class Use>
     bool each(Use&& use) const {
-        return each_with_notes([&](const operand& o) { return o.what == ir::visit::note || use(o); });
+        return each_with_notes(
+            [&](const operand& o) { return o.what == ir::visit::note || use(o); });
     }
     /// The same with notes.
     template <class Use>

@@ -44,8 +44,7 @@ struct elu {
     }
     template <class V>
     static constexpr partials<V> derivative(V a, V alpha, V y, V dy) {
-        return {choose(a > 0.0, dy, dy * (y + alpha)),
-                choose(a > 0.0, 0.0, dy * of<expm1>(a))};
+        return {choose(a > 0.0, dy, dy * (y + alpha)), choose(a > 0.0, 0.0, dy * of<expm1>(a))};
     }
 };
 struct celu {
@@ -57,8 +56,7 @@ struct celu {
     template <class V>
     static constexpr partials<V> derivative(V a, V alpha, V, V dy) {
         const V u = a / alpha, e = of<exp>(u);
-        return {choose(a > 0.0, dy, dy * e),
-                choose(a > 0.0, 0.0, dy * (of<expm1>(u) - u * e))};
+        return {choose(a > 0.0, dy, dy * e), choose(a > 0.0, 0.0, dy * (of<expm1>(u) - u * e))};
     }
 };
 struct selu {
@@ -124,7 +122,8 @@ struct gelu_tanh {
     }
     template <class V>
     static constexpr V derivative(V a, V, V dy) {
-        const V q = a * a, s = of<sigmoid>(a * (1.5957691216057307117 + 0.071354816272600248776 * q));
+        const V q = a * a,
+                s = of<sigmoid>(a * (1.5957691216057307117 + 0.071354816272600248776 * q));
         const V slope = 1.5957691216057307117 + 0.21406444881780074633 * q;
         return dy * (s + a * (s * (1.0 - s) * slope));
     }
