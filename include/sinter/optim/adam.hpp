@@ -58,24 +58,30 @@ struct adam_rule {
     }
     template <class B, class A, class C, class N>
     static void update(A& a, const C& clip, const N& n, const options&) {
-        const auto& [rate, scale, new1, new2, eps, decay] = n;
         const auto p = detail::part<0, B>(a.value);
-        auto &m = a.state[0], &v = a.state[1];
-        const auto finish = [&](const auto& g, const auto& q) {
-            const auto m0 = detail::part<1, B>(m), v0 = detail::part<2, B>(v);
-            const auto mean = detail::part<3, B>(m0 + new1 * (g - m0));
-            const auto square = detail::part<4, B>(v0 + new2 * (g * g - v0));
-            sinter::detail::write_all<B>(
-                std::index_sequence<0, 1, 2>{},
-                out(a.value) = q + rate * (mean / (sqrt(square) * scale + eps)),
-                out(m) = mean,
-                out(v) = square);
-        };
+        const auto& decay = n[5];
         if constexpr (Apart) {
-            finish(detail::part<5, B>(clip(a.gradient)), p * decay);
+            move<B>(a, n, detail::part<1, B>(clip(a.gradient)), p * decay);
         } else {
-            finish(detail::part<6, B>(clip(a.gradient) + decay * p), p);
+            move<B>(a, n, detail::part<2, B>(clip(a.gradient) + decay * p), p);
         }
+    }
+
+private:
+    // From `q`, by gradient `g`.
+    template <class B, class A, class N, class G, class Q>
+    static void move(A& a, const N& n, const G& g, const Q& q) {
+        const auto& [rate, scale, new1, new2, eps, decay] = n;
+        auto &m = a.state[0], &v = a.state[1];
+        const auto m0 = detail::part<3, B>(m);
+        const auto v0 = detail::part<4, B>(v);
+        const auto mean = detail::part<5, B>(m0 + new1 * (g - m0));
+        const auto square = detail::part<6, B>(v0 + new2 * (g * g - v0));
+        sinter::detail::write_all<B>(
+            std::index_sequence<0, 1, 2>{},
+            out(a.value) = q + rate * (mean / (sqrt(square) * scale + eps)),
+            out(m) = mean,
+            out(v) = square);
     }
 };
 

@@ -40,7 +40,8 @@ struct lion_rule {
     static void update(A& a, const C& clip, const N& n, const options&) {
         const auto& [rate, decay, new1, old2, new2] = n;
         auto& m = a.state[0];
-        const auto g = detail::part<0, B>(clip(a.gradient)), m0 = detail::part<1, B>(m);
+        const auto g = detail::part<0, B>(clip(a.gradient));
+        const auto m0 = detail::part<1, B>(m);
         // Written in two ways, since sums of one form with other numbers look like one value.
         sinter::detail::write_all<B>(
             std::index_sequence<0, 1>{},

@@ -49,7 +49,8 @@ struct rmsprop_rule {
     static void update(A& a, const C& clip, const N& n, const options& o) {
         const auto& [rate, fresh, eps, decay, momentum] = n;
         auto& square = a.state[0];
-        const auto p = detail::part<0, B>(a.value), s0 = detail::part<1, B>(square);
+        const auto p = detail::part<0, B>(a.value);
+        const auto s0 = detail::part<1, B>(square);
         const auto g = detail::part<2, B>(clip(a.gradient) + decay * p);
         const auto s = detail::part<3, B>(s0 + fresh * (g * g - s0));
         using two = std::index_sequence<0, 1>;
