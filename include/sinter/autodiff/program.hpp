@@ -44,14 +44,14 @@ struct forward_of {
     static constexpr ir::gradient_parts differentiate(ir::graph<cap>& g,
                                                       short top,
                                                       short& seed,
-                                                      const ir::gradient_cuts& cuts) {
+                                                      const ir::gradient_cuts& places) {
         const ir::node& x = g.n[top];
         ir::node s;
         s.type = x.type, s.rank = x.rank, s.ones = x.ones;
         s.slot = static_cast<short>(g.leaves);
         seed = g.add(s);
         return ir::differentiator<cap>(g).run(
-            top, seed, cuts, user_rules<typename S::functors>::at);
+            top, seed, places, user_rules<typename S::functors>::at);
     }
     static constexpr ir::gradient_cuts find_cuts() {
         ir::gradient_cuts found;
