@@ -252,4 +252,29 @@ TEST_CASE("rms_norm and normalize") {
     });
 }
 
+TEST_CASE("cosine_similarity") {
+    on_each_device([](device d) {
+        const auto v = random({4, 33}, 3), w = random({4, 33}, 4);
+        reals want({4});
+        for (std::size_t i = 0; i < 4; ++i) {
+            double xy = 0, xx = 0, yy = 0;
+            for (std::size_t k = 33 * i; k < 33 * i + 33; ++k) {
+                xy += v.of[k] * w.of[k];
+                xx += v.of[k] * v.of[k];
+                yy += w.of[k] * w.of[k];
+            }
+            want.of[i] = xy / std::sqrt(xx * yy);
+        }
+        for (const layout l : layouts) {
+            const auto a = put<float, 2>(v, d, l), b = put<float, 2>(w, d, l);
+            sn::launch_counter ran;
+            const tensor<float, 1> r = cosine_similarity(a, b);
+            CHECK(ran.launches() == 1);
+            CHECK(difference(get(r), want, 1e-5, 1e-6) == "");
+            const tensor<float, 1> none = cosine_similarity(a * 0.F, b);
+            CHECK(difference(get(none), reals({4})) == "");
+        }
+    });
+}
+
 }  // namespace

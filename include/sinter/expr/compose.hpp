@@ -70,6 +70,15 @@ struct over_norm {
     }
 };
 
+template <int A>
+struct cosine_of {
+    double epsilon = 0;
+    template <class X, class Y>
+    auto operator()(X x, Y y) const {
+        return sum(x * y, axis<A>) / maximum(norm(x, axis<A>) * norm(y, axis<A>), epsilon);
+    }
+};
+
 }  // namespace detail
 
 /// exp(x) / sum(exp(x)) along one axis (default the last), from which the maximum is subtracted
@@ -111,6 +120,13 @@ auto rms_norm(X&& x, G&& scale, double epsilon = 1e-5) {
 template <expression X, int A = -1>
 auto normalize(X&& x, axis_tag<A> = {}, double epsilon = 1e-12) {
     return with(detail::over_norm<A>{epsilon}, std::forward<X>(x));
+}
+
+/// The cosine of the angle between x and y along one axis (default the last): sum(x y) /
+/// max(norm(x) norm(y), epsilon), which has one axis less. One kernel.
+template <expression X, expression Y, int A = -1>
+auto cosine_similarity(X&& x, Y&& y, axis_tag<A> = {}, double epsilon = 1e-8) {
+    return with(detail::cosine_of<A>{epsilon}, std::forward<X>(x), std::forward<Y>(y));
 }
 
 }  // namespace sinter
