@@ -155,6 +155,55 @@ TEST_CASE("a leaf's gradient is one array however it is used") {
     });
 }
 
+TEST_CASE("two layers and a cross entropy: the launches of a training step") {
+    on_each_device([](device) {
+        const sn::tensor<float, 2> x = sn::ones<float>(13, 7);
+        const sn::tensor<float, 2> y =
+            softmax(sn::reshape(sn::arange<float>(65), sn::shape{13, 5}));
+        const fvar2 w1{sn::tensor<float, 2>(sn::ones<float>(7, 11) * 0.1F)},
+            w2{sn::tensor<float, 2>(sn::ones<float>(11, 5) * 0.1F)};
+        const fvar1 b1{sn::tensor<float, 1>(sn::zeros<float>(11))},
+            b2{sn::tensor<float, 1>(sn::zeros<float>(5))};
+        const auto z = matmul(relu(matmul(x, w1) + b1), w2) + b2;
+        const auto e = -mean(sum(y * log_softmax(z), axis<-1>));
+        static_assert(sn::gradient_kernel_count_v<decltype(e)> == 6);
+        sn::launch_counter ran;
+        const fvar0 loss = e;
+        // Two products, the rows of the loss, their mean.
+        CHECK(ran.launches() == 4);
+        ran.reset();
+        loss.backward();
+        // Back through the loss, through the first layer's relu, two weights, two biases.
+        CHECK(ran.launches() == 6);
+        CHECK(w1.has_grad());
+        CHECK(b1.has_grad());
+        CHECK(b2.has_grad());
+    });
+}
+
+TEST_CASE("a checkpoint keeps its inputs alone and computes the rest again") {
+    on_each_device([](device) {
+        var<2> a = normal<2>({{3, 4}}), w = normal<2>({{4, 4}});
+        const auto block = [&](auto& x) {
+            var<2> h = tanh(matmul(x, w));
+            h = tanh(matmul(h, w));
+            return h * h;
+        };
+        CHECK(agrees([&](auto& x) { return sn::checkpoint(block, x) * x; }, a));
+        w.zero_grad();
+        const var<0> loss = sum(sn::checkpoint(block, a));
+        loss.backward();
+        const auto of_a = get(a.grad()), of_w = get(w.grad());
+        a.zero_grad();
+        w.zero_grad();
+        const var<2> y = block(a);
+        const var<0> plain = sum(y);
+        plain.backward();
+        CHECK(get(a.grad()).of == of_a.of);
+        CHECK(get(w.grad()).of == of_w.of);
+    });
+}
+
 TEST_CASE("indexing a variable is part of the expression") {
     on_each_device([](device) {
         const fvar2 x(sn::tensor<float, 2>{{1, 2, 3}, {4, 5, 6}});

@@ -32,7 +32,7 @@ void gradients_of(const E& e,
     exec::made_array value;
     const auto made = autodiff::record(
         tables::at, tables::count, list, autodiff::accumulator_for<B, dtype_v<T>>, value, true);
-    const tensor<T, 0> one = tensor<T, 0>(T(1)).to(value.memory->where());
+    const tensor<T, 0> one = tensor<T, 0>(T(1)).template to<B>(value.memory->where());
     const auto take = [&](const autodiff::state_ptr& from, exec::made_array part) {
         for (int i = 0; i < count; ++i) {
             if (*wanted[i] != from) continue;

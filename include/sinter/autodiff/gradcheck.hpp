@@ -29,9 +29,9 @@ namespace detail {
 // Numbers that no gradient cancels by accident.
 inline double gradcheck_weight(int64 i) { return 0.5 + 0.25 * static_cast<double>((i * 7) % 11); }
 
-template <int R>
+template <class B, int R>
 std::vector<double> host_values(const tensor<double, R>& t) {
-    const tensor<double, R> h = t.to(device::host()).clone();
+    const tensor<double, R> h = t.template to<B>(device::host()).template clone<B>();
     return {h.data(), h.data() + h.size()};
 }
 // The k-th element of `t` in row-major order, as a view.
@@ -42,12 +42,12 @@ tensor_view<double, 0> element_of(const tensor<double, R>& t, int64 k) {
         offset += k % t.extents()[i] * t.strides()[i];
     return tensor_view<double, 0>(tensor<double, 0>::over(t.memory(), offset, {}, {}));
 }
-template <class F, class... X>
+template <class B, class F, class... X>
 double weighted_sum(const F& f, const X&... x) {
     const no_grad scope;
     const variable y = f(x...);
     double s = 0;
-    const std::vector<double> v = host_values(y.detach());
+    const std::vector<double> v = host_values<B>(y.detach());
     for (std::size_t i = 0; i < v.size(); ++i) s += v[i] * gradcheck_weight(static_cast<int64>(i));
     return s;
 }
@@ -57,7 +57,7 @@ double weighted_sum(const F& f, const X&... x) {
 /// Compares the gradients of f(x...), by every element of every x, with central differences. f
 /// gives an expression of any rank over its arguments, which are double variables that want a
 /// gradient; they keep their values and have no gradient afterwards.
-template <class F, int... R>
+template <class F, int... R, class B = backend>
 gradcheck_result gradcheck(const F& f, gradcheck_options o, variable<double, R>... x) {
     (x.zero_grad(), ...);
     {
@@ -66,21 +66,21 @@ gradcheck_result gradcheck(const F& f, gradcheck_options o, variable<double, R>.
         const auto values = y.detach();
         tensor<double, decltype(values)::rank> seed(values.extents(), device::host());
         for (int64 i = 0; i < seed.size(); ++i) seed.data()[i] = detail::gradcheck_weight(i);
-        y.backward(seed.to(values.where()));
+        y.backward(seed.template to<B>(values.where()));
     }
     gradcheck_result r;
     int input = 0;
     const auto check = [&](const auto& v) {
         const auto value = v.value();
-        const std::vector<double> given = detail::host_values(value),
-                                  found = detail::host_values(v.grad());
+        const std::vector<double> given = detail::host_values<B>(value),
+                                  found = detail::host_values<B>(v.grad());
         for (std::size_t i = 0; i < given.size(); ++i, ++r.checked) {
             const double h = o.step * (std::abs(given[i]) > 1 ? std::abs(given[i]) : 1);
             auto at = detail::element_of(value, static_cast<int64>(i));
             at = given[i] + h;
-            const double above = detail::weighted_sum(f, x...);
+            const double above = detail::weighted_sum<B>(f, x...);
             at = given[i] - h;
-            const double below = detail::weighted_sum(f, x...);
+            const double below = detail::weighted_sum<B>(f, x...);
             at = given[i];
             const double numeric = (above - below) / (2 * h), off = std::abs(found[i] - numeric);
             if (off > r.worst) r.worst = off;
@@ -97,7 +97,7 @@ gradcheck_result gradcheck(const F& f, gradcheck_options o, variable<double, R>.
     (x.zero_grad(), ...);
     return r;
 }
-template <class F, int... R>
+template <class F, int... R, class B = backend>
 gradcheck_result gradcheck(const F& f, variable<double, R>... x) {
     return gradcheck(f, gradcheck_options{}, x...);
 }

@@ -24,6 +24,9 @@ struct variable_state {
 };
 using state_ptr = std::shared_ptr<variable_state>;
 
+/// Takes a gradient that arrives at a variable.
+using take_gradient = std::function<void(const state_ptr&, exec::made_array)>;
+
 /// One assignment: the operands of its expression, what its forward program kept, and the programs
 /// of its gradients.
 struct recorded {
@@ -34,6 +37,8 @@ struct recorded {
     std::vector<state_ptr> inputs{};  // by slot; null where no gradient is wanted
     std::vector<uint64> versions{};   // of the arrays by slot, then of the kept values
     uint64 number = 0;                // assignments before it have smaller ones
+    // Instead of the programs: computes the gradients of the inputs, given the result's.
+    std::function<void(const exec::made_array& seed, const take_gradient&)> again{};
     bool released = false;
 
     recorded() = default;
@@ -54,6 +59,7 @@ struct recorded {
 private:
     void drop(std::vector<std::shared_ptr<recorded>>& chain) {
         released = true;
+        again = nullptr;
         kept.clear();
         operands = {};  // holds states too: those in `inputs` outlive it
         for (state_ptr& s : inputs)
@@ -65,6 +71,12 @@ private:
 inline thread_local int gradients_off = 0;
 /// True unless a no_grad scope is alive on this thread.
 inline bool gradients_wanted() { return gradients_off == 0; }
+
+/// The number of the next assignment.
+inline uint64 next_number() {
+    static std::atomic<uint64> last{0};
+    return ++last;
+}
 
 /// The variables among the operands of an expression, by the slots of one of its programs.
 class input_finder {
@@ -132,7 +144,6 @@ inline std::shared_ptr<recorded> record(const gradient_table* tables,
                                         const accumulator& sums,
                                         exec::made_array& result,
                                         bool all = false) {
-    static std::atomic<uint64> numbers{0};
     const operand_list* const lists[] = {&list};
     for (int i = 0; i < count; ++i) {
         const gradient_table& g = tables[i];
@@ -158,7 +169,7 @@ inline std::shared_ptr<recorded> record(const gradient_table* tables,
             r->versions.push_back(b.leaf_memory[s] ? b.leaf_memory[s]->version() : 0);
         for (const exec::made_array& m : r->kept) r->versions.push_back(m.memory->version());
         r->operands.append(list);
-        r->number = ++numbers;
+        r->number = next_number();
         return r;
     }
     detail::refuse_shared();
@@ -388,6 +399,13 @@ private:
             throw error(
                 "backward: an earlier backward() has freed what this gradient needs: call it with "
                 "retain_graph, or compute the loss again.");
+        if (r.again) {
+            r.again(gradient, [&](const state_ptr& to, exec::made_array part) {
+                if (to->requires_grad) give(to, std::move(part));
+            });
+            if (!retain_) r.release();
+            return;
+        }
         run_backward(
             r,
             gradient,

@@ -146,7 +146,7 @@ public:
     void retain_grad() { state("retain_grad").keeps_gradient = true; }
     /// Calls hook(gradient) when a gradient arrives, before it is added up or passed on. What the
     /// hook gives is used instead, unless it gives nothing.
-    template <class F>
+    template <class F, class B = backend>
     void register_hook(F hook) {
         state("register_hook").hooks.push_back([hook](const exec::made_array& g) {
             if constexpr (std::is_void_v<std::invoke_result_t<F&, tensor<T, R>>>) {
@@ -154,18 +154,30 @@ public:
                 return g;
             } else {
                 const tensor<T, R> r = hook(detail::restored<T, R>(g));
-                return detail::erased(r.is_contiguous() ? r : r.clone());
+                return detail::erased(r.is_contiguous() ? r : r.template clone<B>());
             }
         });
     }
 
     /// Adds the derivatives of this rank-0 variable to the gradients of the leaves it was computed
     /// from, and frees what was recorded.
-    void backward() const requires(R == 0) { walk(one(), false); }
-    void backward(retain_graph_tag) const requires(R == 0) { walk(one(), true); }
+    template <class B = backend>
+    void backward() const requires(R == 0) {
+        walk(one<B>(), false);
+    }
+    template <class B = backend>
+    void backward(retain_graph_tag) const requires(R == 0) {
+        walk(one<B>(), true);
+    }
     /// The same from an array of any rank, given the derivative of the final result by it.
-    void backward(const tensor<T, R>& seed) const { start(seed, false); }
-    void backward(const tensor<T, R>& seed, retain_graph_tag) const { start(seed, true); }
+    template <class B = backend>
+    void backward(const tensor<T, R>& seed) const {
+        start<B>(seed, false);
+    }
+    template <class B = backend>
+    void backward(const tensor<T, R>& seed, retain_graph_tag) const {
+        start<B>(seed, true);
+    }
 
     const shape<R> extents() const { return value().extents(); }
     int64 extent(int axis) const { return value().extent(axis); }
@@ -197,6 +209,22 @@ public:
         list.add(state_, ir::visit::note, dtype::boolean, 0, 0);
     }
     const autodiff::state_ptr& shared_state() const { return state_; }
+    /// This value as the result of an assignment whose gradients `again` computes.
+    variable recorded_as(
+        std::function<void(const exec::made_array&, const autodiff::take_gradient&)> again,
+        std::vector<autodiff::state_ptr> inputs) const {
+        variable r;
+        r.state_ = std::make_shared<autodiff::variable_state>();
+        r.state_->value = state("checkpoint").value;
+        r.state_->rank = R;
+        r.state_->requires_grad = true;
+        r.state_->sums = state_->sums;
+        r.state_->from = std::make_shared<autodiff::recorded>();
+        r.state_->from->again = std::move(again);
+        r.state_->from->inputs = std::move(inputs);
+        r.state_->from->number = autodiff::next_number();
+        return r;
+    }
 
 private:
     autodiff::variable_state& state(const char* operation) const {
@@ -287,12 +315,16 @@ private:
             take<B>({to[0].array, std::move(to[0].fresh)}, leaf);
         }
     }
-    exec::made_array one() const { return detail::erased(tensor<T, 0>(T(1)).to(where())); }
+    template <class B>
+    exec::made_array one() const {
+        return detail::erased(tensor<T, 0>(T(1)).template to<B>(where()));
+    }
+    template <class B>
     void start(const tensor<T, R>& seed, bool retain) const {
         if (!(seed.extents() == extents()))
             throw shape_error("backward: the seed has shape " + shape_text(seed.extents()) +
                               ", the variable " + shape_text(extents()) + ".");
-        walk(detail::erased(seed.is_contiguous() ? seed : seed.clone()), retain);
+        walk(detail::erased(seed.is_contiguous() ? seed : seed.template clone<B>()), retain);
     }
     void walk(exec::made_array seed, bool retain) const {
         if (!state("backward").requires_grad)
@@ -313,7 +345,7 @@ template <expression E>
 variable(const E&) -> variable<storage_t<symbol_of<E>::type>, symbol_of<E>::rank>;
 
 /// A variable that wants no gradient.
-template <element T, int R>
+template <element T, int R, class B = backend>
 variable<T, R> constant(const tensor<T, R>& t) {
     return variable<T, R>(t, false);
 }
@@ -328,7 +360,7 @@ template <expression E>
 auto detach(E&& e) {
     return detail::make<sym::stopped<symbol_of<E>>>(std::forward<E>(e));
 }
-template <element T, int R>
+template <element T, int R, class B = backend>
 std::ostream& operator<<(std::ostream& out, const variable<T, R>& v) {
     return out << v.detach();
 }

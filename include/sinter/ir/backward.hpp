@@ -35,8 +35,15 @@ struct differentiated {
     gradient_parts parts{};
 };
 
-/// What a forward program keeps: values that it stores anyway, its result, and products, which are
-/// dear to compute again; everything else the gradients compute once more. `stored` by node.
+/// True for a single number that sums up whole arrays: another pass over them, but nothing to keep.
+template <int Cap>
+constexpr bool is_total(const graph<Cap>& g, short i) {
+    return g.n[i].ones == 0xff && (g.from[i] & 2);
+}
+
+/// What a forward program keeps: values that it stores anyway, its result, products and totals,
+/// which are dear to compute again; everything else the gradients compute once more. `stored` by
+/// node.
 template <int Cap>
 constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored) {
     const graph<Cap>& g = d.g;
@@ -55,7 +62,8 @@ constexpr kept_values find_kept(const differentiated<Cap>& d, const bool* stored
         if (!need[i]) continue;
         const node& x = g.n[i];
         if (i <= d.result && x.k != kind::leaf && x.k != kind::index_map && !x.measures() &&
-            !is_padded_copy(x) && (stored[i] || i == d.result || (direct[i] && product[i]))) {
+            !is_padded_copy(x) &&
+            (stored[i] || i == d.result || (direct[i] && product[i]) || is_total(g, i))) {
             kept.add(i);
             continue;
         }
