@@ -83,10 +83,9 @@ struct segment_of {
         return d;
     }
     static constexpr auto all = build();
-    static_assert(
-        !all.parts.too_many,
-        "The gradient of an expression is limited to 16 variables: assign a part of it to "
-        "a variable.");
+    static_assert(!all.parts.too_many,
+                  "An expression with gradients may mention variables 16 times: pass one that is "
+                  "mentioned often through `with`, or assign a part to a variable.");
     static constexpr ir::kept_values kept =
         ir::find_kept(all, exec::compiled<Merged, S>::fused.stored);
 };
@@ -143,6 +142,10 @@ struct extracted_of {
 };
 template <class X>
 inline constexpr X extracted = X::measure();
+/// Above this, scheduling takes more steps than compilers evaluate at their default limits.
+inline constexpr int most_nodes = ir::max_stage_instrs;
+template <class X>
+inline constexpr bool fits = extracted<X>.nodes <= most_nodes;
 
 /// Gradient K of segment X as an expression: the first one emits them all.
 template <class X, class Functors, int K>
@@ -235,13 +238,17 @@ constexpr segment_table::program forward_program(ints<K...>) {
 }
 template <class B, class X, class F, int... K>
 constexpr segment_table::program backward_program(ints<K...>) {
-    if constexpr (sizeof...(K) > 0)
+    static_assert(
+        fits<X>,
+        "The gradient of an expression takes more than 256 operations: assign a part of it "
+        "to a variable.");
+    if constexpr (sizeof...(K) > 0 && fits<X>)
         return &exec::program<false, B, gradient_root<X, F, K>...>::table;
     return nullptr;
 }
 template <class X, class F, int... K>
 constexpr int kernels_of(ints<K...>) {
-    if constexpr (sizeof...(K) > 0)
+    if constexpr (sizeof...(K) > 0 && fits<X>)
         return exec::compiled<false, gradient_root<X, F, K>...>::fused.stages;
     return 0;
 }
@@ -249,20 +256,20 @@ template <class B, class S, bool Merged, class Segments>
 struct segment_tables;
 template <class B, class S, bool Merged, int... K>
 struct segment_tables<B, S, Merged, ints<K...>> {
-    template <int I>
-    static constexpr const auto& one = extracted<extracted_of<S, Merged, I>>;
-    template <int I>
-    static constexpr segment_table table() {
-        using X = extracted_of<S, Merged, I>;
-        return {forward_of<S, Merged>::cuts.at[I],
-                backward_program<B, X, typename S::functors>(make_ints<one<I>.parts.count>{}),
-                one<I>.parts.at,
-                one<I>.parts.count};
+    template <class X>
+    static constexpr segment_table table(short top) {
+        return {top,
+                backward_program<B, X, typename S::functors>(make_ints<extracted<X>.parts.count>{}),
+                extracted<X>.parts.at,
+                extracted<X>.parts.count};
     }
-    static constexpr segment_table at[] = {table<K>()..., segment_table{}};
-    static constexpr int kernels = (0 + ... +
-                                    kernels_of<extracted_of<S, Merged, K>, typename S::functors>(
-                                        make_ints<one<K>.parts.count>{}));
+    template <class X>
+    static constexpr int kernels_in() {
+        return kernels_of<X, typename S::functors>(make_ints<extracted<X>.parts.count>{});
+    }
+    static constexpr segment_table at[] = {
+        table<extracted_of<S, Merged, K>>(forward_of<S, Merged>::cuts.at[K])..., segment_table{}};
+    static constexpr int kernels = (0 + ... + kernels_in<extracted_of<S, Merged, K>>());
 };
 
 template <class B, class S, bool Merged>
