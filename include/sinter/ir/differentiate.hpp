@@ -162,6 +162,7 @@ private:
         symbolic in[3], out[3];
         for (int k = 0; k < 3; ++k)
             if (x.in[k] >= 0) in[k] = at(x.in[k]);
+        if (x.op >= op_count && x.op != op_user) return;  // what reads through an address
         const derivative_rule rule = x.op == op_user ? users_[x.slot] : derivative_rules.at[x.op];
         rule(at(i), dy, in, out);
         for (int k = 0; k < 3; ++k)
