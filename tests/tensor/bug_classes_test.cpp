@@ -76,7 +76,9 @@ TEST_CASE("extents beyond 2^32: views of them cost nothing, arrays of them are r
         CHECK(difference(get(end), reals({2, 3}, {1.5, 2.5, 3.5, 1.5, 2.5, 3.5})) == "");
         CHECK_THROWS_AS(sn::empty<float>(huge, huge), sn::shape_error);
         CHECK_THROWS_AS(sn::empty<float>(huge, int64{1} << 23), sn::shape_error);  // 2^65 bytes
+#ifndef SINTER_TEST_ASAN  // ends the program at such a size
         CHECK_THROWS_AS(sn::empty<float>(int64{1} << 59), sn::out_of_memory);
+#endif
         CHECK(sn::empty<float>(huge, 0).size() == 0);
         CHECK(contains(error_of<sn::shape_error>([&] { sn::zeros<double>(huge, huge, 2); }),
                        "(1099511627776, 1099511627776, 2)"));

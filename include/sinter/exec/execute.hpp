@@ -182,7 +182,7 @@ private:
     void remap(int i) {
         const ir::node& x = t_.graph.n[i];
         void* data = b_.at(x.in[0]).data;
-        if (ir::is_padded(x)) {
+        if (ir::is_padded(x) && data) {
             ir::array_ref whole = ir::base_of(t_.graph, static_cast<short>(i), b_.shape, b_.value);
             ir::make_row_major(whole);
             data = static_cast<char*>(data) -

@@ -32,11 +32,13 @@ namespace detail {
 // the top of a long expression, it would nest deeper than nvcc instantiates.
 template <class S>
 constexpr bool prepared() {
+    constexpr bool known =
+        S::nodes >= 0 && (S::has_variable || S::has_share || S::type >= dtype::boolean);
     if constexpr (S::nodes > ir::small_graph && sym::fits<S>) {
         using emitted = decltype(S::emit(std::declval<ir::graph<ir::max_nodes>&>()));
-        return same_v<emitted, short> && !same_v<typename S::functors, void>;
+        return known && same_v<emitted, short> && !same_v<typename S::functors, void>;
     }
-    return S::nodes >= 0 && (S::has_share || S::type >= dtype::boolean);
+    return known;
 }
 
 struct parts_tag {};

@@ -72,7 +72,11 @@ struct map_work {
         const uint32 steps =
             w.slice > 0 ? w.slice * static_cast<uint32>(extent) : w.columns.by * w.tile_rows.by;
         if (!tiled) n = n * simt::bdim().x + simt::tid().x;
-        if (n >= steps) return;
+        if (n >= steps) {  // nothing is left of the piece: the tile is empty
+            if (tiled) column = inner + static_cast<int>(simt::lane());
+            if (tiled) tile_row = outer + static_cast<int>(simt::warp()) * width;
+            return;
+        }
         inner = static_cast<int>(w.cut == w.rank - 1 ? extent : k.a.extent[w.rank - 1]);
         outer = static_cast<int>(w.cut == w.vector_axis ? extent : k.a.extent[w.vector_axis]);
         column = static_cast<int>(w.columns.split(n));
