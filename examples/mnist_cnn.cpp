@@ -4,16 +4,13 @@
 //     mnist_cnn [--data DIR] [--device auto|host|cuda] [--epochs N] [--batch N] [--lr R] [--seed N]
 //     [--rows N]
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <sinter/nn.hpp>
 #include <sinter/optim.hpp>
 #include <sinter/sinter.hpp>
 
-#include "support/digits.hpp"
-#include "support/mnist.hpp"
 #include "support/progress.hpp"
+#include "support/training.hpp"
 
 namespace sn = sinter;
 namespace nn = sinter::nn;
@@ -21,11 +18,8 @@ using sn::axis;
 
 namespace {
 
-struct options {
-    std::string data, device = "auto";
-    int epochs = 5, batch = 32, rows = 8000;
-    double lr = 1e-3;
-    std::uint64_t seed = 1;
+struct options : examples::training_options {
+    int rows = 8000;
 };
 
 /// Images and labels as arrays on a device.
@@ -78,17 +72,11 @@ result judge(Network& net, const arrays& set) {
 }
 
 void train(const options& o) {
-    const sn::device where = o.device == "host"   ? sn::device::host()
-                             : o.device == "cuda" ? sn::device::cuda()
-                                                  : sn::default_device();
+    const sn::device where = o.where();
     sn::set_default_device(where);
     sn::manual_seed(o.seed);
-    auto data = o.data.empty() ? examples::split(examples::draw_digits(10000, o.seed), 8000)
-                               : examples::load_mnist(o.data);
+    const auto data = o.load();
     const arrays training(data.train, where), test(data.test, where);
-    std::cout << (o.data.empty() ? "drawn digits" : "digits from " + o.data) << ": "
-              << training.rows() << " to train, " << test.rows() << " to test, on " << where.name()
-              << '\n';
 
     auto net = make_network();
     std::cout << nn::parameter_count(net) << " parameters\n";
@@ -119,23 +107,17 @@ void train(const options& o) {
 
 int main(int argc, char** argv) {
     options o;
-    CLI::App app{"A convolutional network on digits"};
-    app.add_option(
-        "--data", o.data, "folder with MNIST files (IDX, gz or plain); default: drawn digits");
-    app.add_option("--device", o.device, "auto, host or cuda")
-        ->check(CLI::IsMember({"auto", "host", "cuda"}));
-    app.add_option("--epochs", o.epochs, "passes over the training set")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--batch", o.batch, "rows of one step")->check(CLI::PositiveNumber);
-    app.add_option("--lr", o.lr, "learning rate")->check(CLI::PositiveNumber);
-    app.add_option("--rows", o.rows, "train with so many images at most")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--seed", o.seed, "seed of the parameters and of the order");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        train(o);
-    } catch (const sn::error& e) {
-        std::cerr << "mnist_cnn: " << e.what() << '\n';
-        return 1;
-    }
+    o.epochs = 5;
+    o.lr = 1e-3F;
+    return examples::run(
+        "mnist_cnn",
+        "A convolutional network on digits",
+        argc,
+        argv,
+        o,
+        [](CLI::App& app, options& more) {
+            app.add_option("--rows", more.rows, "train with so many images at most")
+                ->check(CLI::PositiveNumber);
+        },
+        train);
 }

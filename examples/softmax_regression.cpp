@@ -5,26 +5,18 @@
 //     softmax_regression [--data DIR] [--device auto|host|cuda] [--epochs N] [--batch N] [--lr R]
 //     [--seed N]
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <sinter/sinter.hpp>
 
-#include "support/digits.hpp"
-#include "support/mnist.hpp"
 #include "support/progress.hpp"
+#include "support/training.hpp"
 
 namespace sn = sinter;
 using sn::axis, sn::keepdims;
 
 namespace {
 
-struct options {
-    std::string data, device = "auto";
-    int epochs = 13, batch = 100;
-    float lr = 0.1F;
-    std::uint64_t seed = 1;
-};
+using options = examples::training_options;
 
 /// Images and labels as arrays on a device.
 struct arrays {
@@ -78,15 +70,9 @@ struct model {
 };
 
 void train(const options& o) {
-    const sn::device where = o.device == "host"   ? sn::device::host()
-                             : o.device == "cuda" ? sn::device::cuda()
-                                                  : sn::default_device();
-    auto data = o.data.empty() ? examples::split(examples::draw_digits(10000, o.seed), 8000)
-                               : examples::load_mnist(o.data);
+    const sn::device where = o.where();
+    const auto data = o.load();
     const arrays training(data.train, where), test(data.test, where);
-    std::cout << (o.data.empty() ? "drawn digits" : "digits from " + o.data) << ": "
-              << data.train.rows() << " to train, " << data.test.rows() << " to test, on "
-              << where.name() << '\n';
 
     model net(where);
     const auto rows = static_cast<int>(data.train.rows());
@@ -111,21 +97,8 @@ void train(const options& o) {
 
 int main(int argc, char** argv) {
     options o;
-    CLI::App app{"Softmax regression on digits"};
-    app.add_option(
-        "--data", o.data, "folder with MNIST files (IDX, gz or plain); default: drawn digits");
-    app.add_option("--device", o.device, "auto, host or cuda")
-        ->check(CLI::IsMember({"auto", "host", "cuda"}));
-    app.add_option("--epochs", o.epochs, "passes over the training set")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--batch", o.batch, "rows of one step")->check(CLI::PositiveNumber);
-    app.add_option("--lr", o.lr, "learning rate")->check(CLI::PositiveNumber);
-    app.add_option("--seed", o.seed, "seed of the drawn digits");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        train(o);
-    } catch (const sn::error& e) {
-        std::cerr << "softmax_regression: " << e.what() << '\n';
-        return 1;
-    }
+    o.epochs = 13;
+    o.batch = 100;
+    return examples::run(
+        "softmax_regression", "Softmax regression on digits", argc, argv, o, train);
 }

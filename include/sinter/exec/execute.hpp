@@ -167,7 +167,7 @@ private:
             t_.graph.n[i].k == ir::kind::leaf)
             return;
         const ir::node& x = t_.graph.n[i];
-        const bool padded = x.k == ir::kind::pointwise && x.op == ir::op_cast && x.slot >= 0;
+        const bool padded = ir::is_padded_copy(x);
         ir::array_ref a = b_.at(i);
         if (padded)
             for (int j = 0; j < max_rank; ++j) a.extent[j] = b_.shape[x.slot].extent[j];

@@ -1,0 +1,240 @@
+// What an expression graph holds, and its sources: hash-consed nodes in a fixed array, view steps,
+// what emission has visited, and the values in scope of `with`.
+#pragma once
+
+#include "sinter/ir/node.hpp"
+
+namespace sinter::ir {
+
+/// The limits of a graph; one more is a compile-time error that names the limit.
+inline constexpr int max_nodes = 640, small_graph = 128, max_views = 64, max_roots = 16,
+                     max_scopes = 16, max_scope_values = 8;
+
+/// Which slot each visited leaf, scalar and functor takes: its own, or that of an earlier one that
+/// the program assumes to be the same (checked when arrays are bound).
+template <int Cap>
+struct slot_map {
+    short leaf[Cap]{}, scalar[Cap]{}, functor[Cap]{}, shape[Cap]{};
+    constexpr slot_map() {
+        for (short i = 0; i < Cap; ++i) leaf[i] = scalar[i] = functor[i] = shape[i] = i;
+    }
+};
+
+/// What an expression's emission meets, in order: how the run-time operands are matched to slots.
+/// `note` belongs to the leaf before it and has no part in the graph.
+/// An origin is a shape with the device of what is made there, if that was said.
+enum class visit : unsigned char {
+    leaf,
+    scalar,
+    functor,
+    shape,
+    slice,
+    share,
+    share_again,
+    origin,
+    note
+};
+
+/// True for addresses of one object. With -fsanitize=undefined g++ does not take "they differ" for
+/// a constant.
+constexpr bool same_tag(const void* a, const void* b) {
+    if (__builtin_is_constant_evaluated()) return __builtin_constant_p(a == b) && a == b;
+    return a == b;
+}
+
+/// The nodes of a graph and how they are added.
+template <int Cap>
+struct graph_nodes {
+    static constexpr int cap = Cap;
+    node n[Cap]{};
+    int size = 0;
+    view_step views[max_views]{};
+    int view_count = 0;
+    short root[max_roots]{};
+    short root_leaves[max_roots]{};  // leaves met up to the end of each root
+    int roots = 0;
+    // Emission state: what was visited (leaf, scalar, ... and its slot), and the values in scope of
+    // `with`.
+    struct visited {
+        visit what = visit::leaf;
+        short slot = 0;
+    } visits[Cap]{};
+    int visit_count = 0;
+    int leaves = 0, scalars = 0, functors = 0, shapes = 0, slices = 0, shares = 0;
+    slot_map<Cap> slots{};
+    bool shares_as_leaves =
+        false;  // a shared sub-expression was evaluated before: it is one more array
+    struct scope {
+        const void* tag = nullptr;
+        short value[max_scope_values]{};
+    } scopes[max_scopes]{};
+    int depth = 0;
+    struct memo_entry {
+        const void* tag = nullptr;
+        short node = -1, number = -1;
+    } memo[64]{};
+    int memos = 0;
+    turned_windows turned[max_turned]{};
+    int turned_count = 0;
+
+    // Nodes by hash, so that building stays linear: compilers bound the steps of a constant
+    // evaluation.
+    static constexpr int buckets = 64;
+    short bucket[buckets]{}, next[Cap]{};  // numbers plus one
+    // What a value is computed from at its own coordinates: bit 0 a contraction, bit 1 a reduction.
+    unsigned char from[Cap]{};
+
+    /// Adds `x` unless it is there already; gives its number.
+    constexpr short add(const node& x) {
+        short& first = bucket[hash(x)];
+        for (int i = first; i; i = next[i - 1])
+            if (n[i - 1].op == x.op && n[i - 1].in[0] == x.in[0] && n[i - 1] == x)
+                return static_cast<short>(i - 1);
+        if (size == Cap)
+            throw "Sinter: an expression has too many operations: assign a part of it to a tensor, or use "
+                  "`with` or `share`.";
+        n[size] = x;
+        from[size] = x.k == kind::contraction ? 1 : x.k == kind::reduction ? 2 : 0;
+        if (x.k == kind::pointwise)
+            for (const short c : x.in)
+                if (c >= 0) from[size] = static_cast<unsigned char>(from[size] | from[c]);
+        next[size] = first;
+        first = static_cast<short>(size + 1);
+        return static_cast<short>(size++);
+    }
+    constexpr short add_view(const view_step& v) {
+        for (int i = 0; i < view_count; ++i)
+            if (views[i] == v) return static_cast<short>(i);
+        if (view_count == max_views)
+            throw "Sinter: an expression has too many views: assign a part of it to a tensor.";
+        views[view_count] = v;
+        return static_cast<short>(view_count++);
+    }
+    constexpr void add_root(short i) {
+        root[roots] = i;
+        root_leaves[roots++] = static_cast<short>(leaves);
+    }
+    constexpr void note(visit what, int slot) {
+        if (visit_count == Cap)
+            throw "Sinter: an expression has too many operands: assign a part of it to a tensor.";
+        visits[visit_count++] = {what, static_cast<short>(slot)};
+    }
+
+    // ---- sources
+    // -------------------------------------------------------------------------------------------
+    constexpr short leaf(dtype t, int rank) {
+        const short slot = slots.leaf[leaves++];
+        note(visit::leaf, slot);
+        return leaf_in(slot, t, rank);
+    }
+    /// An array whose gradient may be wanted: never the same node as a plain array.
+    constexpr short variable(dtype t, int rank) {
+        const short slot = slots.leaf[leaves++];
+        note(visit::leaf, slot);
+        return leaf_in(slot, t, rank, leaf_variable);
+    }
+    constexpr short leaf_in(short slot, dtype t, int rank, unsigned char what = 0) {
+        node x;
+        x.op = what;
+        x.type = t;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = slot;
+        return add(x);
+    }
+    constexpr short scalar(dtype t) {
+        node x;
+        x.k = kind::scalar;
+        x.type = t;
+        x.slot = slots.scalar[scalars++];
+        note(visit::scalar, x.slot);
+        return add(x);
+    }
+    constexpr short constant(dtype t, double v) {
+        node x;
+        x.k = kind::constant;
+        x.type = t;
+        x.value = constant_bits(t, v);
+        return add(x);
+    }
+    /// The number of elements of `of` along `axes`, as a value of type `t`.
+    constexpr short extent(short of, unsigned char axes, dtype t) {
+        if ((n[of].ones & axes) == axes) return constant(t, 1);
+        node x;
+        x.k = kind::extent;
+        x.type = t;
+        x.in[0] = of;
+        x.axes = axes;
+        return add(x);
+    }
+
+    /// The number of each element of the next run-time shape, in row-major order.
+    constexpr short coordinate(dtype t, int rank) {
+        node x;
+        x.k = kind::coordinate;
+        x.type = t;
+        x.rank = static_cast<signed char>(rank);
+        x.ones = unit_axes(rank);
+        x.slot = slots.shape[shapes++];
+        note(visit::origin, x.slot);
+        return add(x);
+    }
+    /// The number of each element of `of` in row-major order along `axes`; the others have extent
+    /// 1. Does not depend on the values of `of`: its derivative is nothing.
+    constexpr short coordinate(short of, unsigned char axes, dtype t) {
+        node x;
+        x.k = kind::coordinate;
+        x.type = t;
+        x.rank = n[of].rank;
+        x.ones = static_cast<unsigned char>((n[of].ones | ~axes) & 0xff);
+        x.axes = axes;
+        x.in[0] = of;
+        return add(x);
+    }
+
+    // ---- scopes (`with`) and shared sub-expressions
+    // ----------------------------------------------------------
+    constexpr void enter(const void* tag, const short* values, int count) {
+        if (depth == max_scopes) throw "Sinter: `with` is nested too deeply.";
+        scopes[depth].tag = tag;
+        for (int i = 0; i < count; ++i) scopes[depth].value[i] = values[i];
+        ++depth;
+    }
+    constexpr void leave() { --depth; }
+    constexpr short lookup(const void* tag, int i) const {
+        for (int d = depth - 1; d >= 0; --d)
+            if (same_tag(scopes[d].tag, tag)) return scopes[d].value[i];
+        throw "Sinter: an argument of `with` was used outside its function.";
+    }
+    constexpr const memo_entry* remembered(const void* tag) const {
+        for (int i = 0; i < memos; ++i)
+            if (same_tag(memo[i].tag, tag)) return &memo[i];
+        return nullptr;
+    }
+    constexpr void remember(const void* tag, short node, int number) {
+        if (memos == 64)
+            throw "Sinter: an expression has more than 64 shared parts: assign one to a tensor.";
+        memo[memos++] = {tag, node, static_cast<short>(number)};
+    }
+
+    /// True when nothing of `i` depends on the coordinates: scalars, constants and rank-0 arrays.
+    constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
+
+protected:
+    constexpr void take_shape(node& x) {
+        for (const short c : x.in)
+            if (c >= 0) {
+                if (n[c].rank > x.rank) x.rank = n[c].rank;
+                x.ones = static_cast<unsigned char>(x.ones & n[c].ones);
+            }
+    }
+
+private:
+    static constexpr int hash(const node& x) {
+        return (x.op + 7 * x.in[0] + 13 * x.in[1] + 29 * x.slot + 5 * x.view +
+                static_cast<int>(x.value & 31) + 64 * 64) %
+               buckets;
+    }
+};
+
+}  // namespace sinter::ir
