@@ -82,6 +82,12 @@ TEST_CASE("extents beyond 2^32: views of them cost nothing, arrays of them are r
         CHECK(sn::empty<float>(huge, 0).size() == 0);
         CHECK(contains(error_of<sn::shape_error>([&] { sn::zeros<double>(huge, huge, 2); }),
                        "(1099511627776, 1099511627776, 2)"));
+        // Broadcasting makes 2^82 bytes of a handful of numbers.
+        const auto column = broadcast_to(sn::slice(row, sn::range(0, 1)), shape{huge});
+        const auto square = sn::unsqueeze(column, axis<1>) * column;
+        CHECK(contains(error_of<sn::shape_error>([&] { sn::eval(square); }),
+                       "(1099511627776, 1099511627776) has more elements"));
+        CHECK_THROWS_AS(sn::eval(sum(square)), sn::shape_error);
     });
 }
 

@@ -97,10 +97,25 @@ struct inference {
                     break;
                 default: break;
             }
+            require_countable(x, v);
         }
     }
 
 private:
+    // Whoever walks, allocates or counts a value does so in int64.
+    void require_countable(const node& x, const array_ref& v) const {
+        int64 bytes = size_of(x.type);
+        bool wraps = false, none = false;
+        for (int j = 0; j < g.axes; ++j) {
+            none |= v.extent[j] == 0;
+            wraps |= __builtin_mul_overflow(bytes, v.extent[j], &bytes);
+        }
+        if (wraps && !none) refuse_count(x, v);
+    }
+    [[noreturn, gnu::cold]] void refuse_count(const node& x, const array_ref& v) const {
+        throw shape_error("An expression of shape " + shape_text(v, x.rank) +
+                          " has more elements than memory has addresses.");
+    }
     // Coordinates as they are counted.
     array_ref counted(const node& x) const {
         array_ref a;
