@@ -2,7 +2,9 @@
 // golden.txt.
 #include <fstream>
 #include <map>
+#include <sinter/autodiff/gradcheck.hpp>
 #include <sinter/nn.hpp>
+#include <sinter/nn/embedding.hpp>
 #include <sstream>
 
 #include "tensor/support.hpp"
@@ -188,6 +190,24 @@ TEST_CASE("losses") {
             rows);
         check_layer(
             "nll_loss", [&](auto& x) { return nn::nll_loss(log_softmax(x), labels); }, rows);
+        tensor<double, 2> shares(rows, device::host());
+        for (int64 k = 0; k < 20; ++k) shares.data()[k] = static_cast<double>(k % 3) / 2;
+        shares = shares.to(sn::default_device());
+        check_layer(
+            "cross_entropy_probabilities", [&](auto& x) { return cross_entropy(x, shares); }, rows);
+        check_layer(
+            "cross_entropy_rows",
+            [&](auto& x) {
+                return sn::cross_entropy<sn::reduction::none>(
+                    x, labels, {.ignore_index = 1, .label_smoothing = 0.2});
+            },
+            rows);
+        check_layer(
+            "cross_entropy_sum",
+            [&](auto& x) {
+                return sn::cross_entropy<sn::reduction::sum>(x, shares, {.label_smoothing = 0.1});
+            },
+            rows);
         const tensor<double, 2> y = wave(s, 1);
         check_layer(
             "mse_loss", [&](auto& x) { return nn::mse_loss(x, y); }, s);
@@ -206,6 +226,46 @@ TEST_CASE("losses") {
         check_layer(
             "kl_div_loss", [&](auto& x) { return nn::kl_div_loss(log_softmax(x), p); }, s);
     });
+}
+
+TEST_CASE("rows of a table, with their gradient") {
+    on_each_device([](device d) {
+        const tensor<int64, 2> words{{0, 4, 2}, {2, 1, -3}};
+        const shape<2> s{5, 3};
+        const auto with_padding = [&](auto padding) {
+            return [&words, padding](auto& w) {
+                nn::embedding<double> e(5, 3, {.padding_idx = padding});
+                e.weight = w;
+                return e(words);
+            };
+        };
+        check_layer("embedding", with_padding(std::nullopt), s);
+        check_layer("embedding_padded", with_padding(-3), s);
+        // Along another axis, and places of their own; used twice.
+        const tensor<int, 1> columns{1, -1, 0, 1};
+        const tensor<int, 2> places{{0, -1}, {1, 1}};
+        const variable<double, 2> x(wave(shape<2>{3, 2}, 0));
+        const auto along = [&](auto& v) { return take(v, columns, sn::axis<1>) * sum(v); };
+        CHECK(sn::gradcheck(along, x).passed);
+        CHECK(
+            sn::gradcheck([&](auto& v) { return gather(v, places, sn::axis<0>) * 2.0; }, x).passed);
+        CHECK(
+            sn::gradcheck([&](auto& v) { return gather(v, places, sn::axis<1>) * 2.0; }, x).passed);
+        tensor<int, 1> changing{0, 1};
+        const variable y = sum(take(x, changing));
+        changing += 1;
+        CHECK(error_of([&] { y.backward(); }).find("changed in place") != std::string::npos);
+        const tensor<int, 1> outside{0, 3};
+        if (d.is_host())
+            CHECK(error_of([&] { take(x, outside); }) ==
+                  "take: index 3 is outside axis 0 of shape (3, 2).");
+        const sn::no_grad scope;
+        CHECK(!take(x, columns, sn::axis<1>).requires_grad());
+    });
+    const nn::embedding<> e(4, 2, {.padding_idx = 1});
+    CHECK(get(e.weight.detach()(1)).of == std::vector<double>{0, 0});
+    CHECK(error_of([] { nn::embedding<>(4, 2, {.padding_idx = 4}); }) ==
+          "embedding: padding_idx 4 is outside a table of 4 rows.");
 }
 
 TEST_CASE("a sequence of layers; a kernel ends where the next one must begin") {
