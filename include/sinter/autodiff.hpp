@@ -4,4 +4,5 @@
 #include "sinter/autodiff/checkpoint.hpp"
 #include "sinter/autodiff/grad.hpp"
 #include "sinter/autodiff/gradcheck.hpp"
+#include "sinter/autodiff/join.hpp"
 #include "sinter/sinter.hpp"

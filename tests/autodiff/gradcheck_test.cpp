@@ -103,6 +103,23 @@ TEST_CASE("views") {
     });
 }
 
+TEST_CASE("arrays side by side") {
+    on_each_device([](device) {
+        const var<2> a = normal<2>({{5, 7}}), b = normal<2>({{5, 2}});
+        const auto fixed = normal<2>({{5, 1}}).detach();
+        CHECK(agrees([&](auto& x, auto& y) { return concat(axis<1>, x * x, y, fixed, x); }, a, b));
+        CHECK(agrees(
+            [](auto& x) {
+                const auto both = stack(axis<0>, tanh(x), x);
+                return both * sum(both, axis<0>);
+            },
+            a));
+        const sn::no_grad off;
+        CHECK(!concat(axis<1>, a, b).requires_grad());
+        CHECK_THROWS_AS(concat(axis<0>, a, b), sn::shape_error);
+    });
+}
+
 TEST_CASE("inputs that are views of other memory") {
     on_each_device([](device) {
         const auto t = normal<2>({{6, 10}}).detach();

@@ -60,6 +60,7 @@ tensor<T, R> concat(int axis, std::index_sequence<I...>, const E&... e) {
 /// other extents must agree, else a shape_error. Expressions are evaluated straight into their
 /// part of the result, in one kernel where the parts have one shape.
 template <int A, expression... E, class B = backend>
+    requires(!(symbol_of<E>::has_variable || ...))
 auto concat(axis_tag<A>, const E&... e) {
     constexpr int R = symbol_of<typename type_at<0, E...>::type>::rank;
     static_assert(sizeof...(E) <= ir::max_roots, "concat: takes up to 16 arrays.");
@@ -71,7 +72,7 @@ auto concat(axis_tag<A>, const E&... e) {
 }
 /// The arrays side by side along a new axis of the result: `stack(axis<0>, a, b)` has shape
 /// (2, ...). All must have one shape.
-template <int A, expression... E, class B = backend>
+template <int A, expression... E>
 auto stack(axis_tag<A>, const E&... e) {
     return concat(axis<A>, unsqueeze(e, axis<A>)...);
 }
