@@ -11,6 +11,7 @@
 #include "sinter/tensor/explain.hpp"
 #include "sinter/tensor/join.hpp"
 #include "sinter/tensor/print.hpp"
+#include "sinter/tensor/repeat.hpp"
 #include "sinter/tensor/share.hpp"
 #include "sinter/tensor/take.hpp"
 #include "sinter/tensor/transfer.hpp"

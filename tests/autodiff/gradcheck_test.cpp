@@ -114,6 +114,7 @@ TEST_CASE("arrays side by side") {
                 return both * sum(both, axis<0>);
             },
             a));
+        CHECK(agrees([](auto& x) { return roll(x, 2, axis<1>) * x + trace(x * x); }, a));
         const sn::no_grad off;
         CHECK(!concat(axis<1>, a, b).requires_grad());
         CHECK_THROWS_AS(concat(axis<0>, a, b), sn::shape_error);

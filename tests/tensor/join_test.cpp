@@ -71,6 +71,55 @@ TEST_CASE("concat and stack") {
     });
 }
 
+TEST_CASE("tile, repeat, roll") {
+    on_each_device([](device d) {
+        const auto v = reals({2, 3}, {1, 2, 3, 4, 5, 6});
+        for (const layout l : layouts) {
+            const auto a = put<float, 2>(v, d, l);
+            CHECK(difference(get(tensor<float, 2>(tile(a, 2, axis<0>))),
+                             joined<double>({v, v}, 0)) == "");
+            CHECK(difference(get(tensor<float, 2>(tile(a * 1, 3, axis<-1>))),
+                             joined<double>({v, v, v}, 1)) == "");
+            CHECK(difference(get(tensor<float, 2>(repeat(a, 2, axis<1>))),
+                             reals({2, 6}, {1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6})) == "");
+            const auto turned = reals({2, 3}, {3, 1, 2, 6, 4, 5});
+            for (const int64 shift : {1, -2, 4, -300002})
+                CHECK(difference(get(roll(a, shift, axis<1>)), turned) == "");
+            CHECK(difference(get(roll(a * 1, -1, axis<0>)), reals({2, 3}, {4, 5, 6, 1, 2, 3})) ==
+                  "");
+        }
+        const auto none = put<float, 2>(random({0, 3}), d);
+        CHECK(roll(none, 2, axis<0>).extents() == shape{0, 3});
+        CHECK(sn::eval(repeat(none, 0, axis<1>)).extents() == shape{0, 0});
+        CHECK(error_of<sn::shape_error>([&] { tile(none, -1, axis<0>); }) ==
+              "tile: shape (0, 3) cannot be repeated -1 times.");
+    });
+}
+
+TEST_CASE("diagonals") {
+    on_each_device([](device d) {
+        const auto v = reals({2, 3}, {1, 2, 3, 4, 5, 6});
+        for (const layout l : layouts) {
+            const auto a = put<float, 2>(v, d, l);
+            const auto on = [&](int64 k) { return get(diagonal(a, k).clone()).of; };
+            CHECK(on(0) == std::vector<double>{1, 5});
+            CHECK(on(1) == std::vector<double>{2, 6});
+            CHECK(on(2) == std::vector<double>{3});
+            CHECK(on(-1) == std::vector<double>{4});
+            CHECK((on(3).empty() && on(-2).empty() && on(int64{1} << 62).empty()));
+            CHECK(sn::eval(trace(a)).item() == 6);
+            CHECK(sn::eval(trace(a * 2)).item() == 12);
+        }
+        const auto batch = put<float, 3>(reals({2, 1, 2}, {1, 2, 3, 4}), d);
+        CHECK(difference(get(tensor<float, 2>(diagonal(batch, 1))), reals({2, 1}, {2, 4})) == "");
+        const auto a = put<float, 2>(v, d);
+        diagonal(a) = 0;
+        CHECK(difference(get(a), reals({2, 3}, {0, 2, 3, 4, 0, 6})) == "");
+        const auto row = put<float, 1>(reals({2}, {7, 8}), d);
+        CHECK(difference(get(tensor<float, 2>(diag(row) + 1)), reals({2, 2}, {8, 1, 1, 9})) == "");
+    });
+}
+
 template <class T>
 void check_products() {
     using V = exact_t<T>;
