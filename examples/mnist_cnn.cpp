@@ -18,9 +18,7 @@ using sn::axis;
 
 namespace {
 
-struct options : examples::training_options {
-    int rows = 8000;
-};
+using options = examples::training_options;
 
 /// Images and labels as arrays on a device.
 struct arrays {
@@ -81,7 +79,7 @@ void train(const options& o) {
     auto net = make_network();
     std::cout << nn::parameter_count(net) << " parameters\n";
     sn::optim::adam optimizer(sn::optim::parameters_of(net), {.lr = o.lr});
-    const auto rows = std::min(o.rows, static_cast<int>(training.rows()));
+    const auto rows = static_cast<int>(training.rows());
     const int steps = (rows + o.batch - 1) / o.batch, all = steps * o.epochs;
     examples::progress line(o.batch);
     sn::tensor<std::int64_t, 1> order;  // of the images in this epoch
@@ -109,15 +107,5 @@ int main(int argc, char** argv) {
     options o;
     o.epochs = 5;
     o.lr = 1e-3F;
-    return examples::run(
-        "mnist_cnn",
-        "A convolutional network on digits",
-        argc,
-        argv,
-        o,
-        [](CLI::App& app, options& more) {
-            app.add_option("--rows", more.rows, "train with so many images at most")
-                ->check(CLI::PositiveNumber);
-        },
-        train);
+    return examples::run("mnist_cnn", "A convolutional network on digits", argc, argv, o, train);
 }
