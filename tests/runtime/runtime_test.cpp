@@ -237,12 +237,25 @@ TEST_CASE("the host pool reuses blocks and stays bounded") {
             CHECK(__asan_address_is_poisoned(static_cast<const char*>(first) + 704));
         }
     }
-    for (std::size_t bytes = 64; bytes <= (4UL << 20); bytes *= 2) {
+    for (std::size_t bytes = 64; bytes <= (1UL << 20); bytes *= 2) {
         std::vector<storage_ptr> many;
         for (int i = 0; i < 40; ++i) many.push_back(allocate(device::host(), bytes));
     }
     // 32 blocks of 64 bytes to 64 KiB and 2 MiB of each size up to 1 MiB.
     CHECK(the_host_pool.kept_bytes() == 32 * (128 * 1024 - 64) + (4UL * 2 << 20));
+    the_host_pool.trim();
+    // Large blocks have nearly the size that was asked for; the latest 256 MiB stay.
+    const std::size_t large = (2UL << 20) + 1, rounded = 9UL << 18;
+    const void* of_large = allocate(device::host(), large)->data();
+    CHECK(the_host_pool.kept_bytes() == rounded);
+    CHECK(allocate(device::host(), rounded)->data() == of_large);
+    allocate(device::host(), (64UL << 20) + 1);
+    CHECK(the_host_pool.kept_bytes() == rounded);
+    {
+        std::vector<storage_ptr> many;
+        for (int i = 0; i < 5; ++i) many.push_back(allocate(device::host(), 64UL << 20));
+    }
+    CHECK(the_host_pool.kept_bytes() == 256UL << 20);
     the_host_pool.trim();
     CHECK(the_host_pool.kept_bytes() == 0);
 }
