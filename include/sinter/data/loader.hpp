@@ -52,6 +52,7 @@ public:
     /// Rows, and batches of an epoch.
     int64 size() const { return std::get<0>(arrays_).extent(0); }
     int64 batch_count() const { return count_; }
+    const loader_options& options() const { return options_; }
 
     struct end_mark {};
     class iterator {
@@ -80,14 +81,13 @@ public:
         start(number);
         return {this};
     }
-    /// The same by hand: begins an epoch; `next` gives its batches, then false.
-    void start(int64 number) {
+    /// The same by hand: begins an epoch, at its batch `first`; `next` gives its batches, then
+    /// false.
+    void start(int64 number, int64 first = 0) {
         release();
-        if (options_.shuffle)
-            order_ = shuffled_order(
-                size(), options_.seed * 0x9e3779b97f4a7c15U + static_cast<uint64>(number));
-        sent_ = given_ = 0;
-        while (sent_ < count_ && sent_ < options_.prefetch) send();
+        if (options_.shuffle) order_ = shuffled_order(size(), epoch_seed(options_.seed, number));
+        sent_ = given_ = std::min(std::max<int64>(first, 0), count_);
+        while (sent_ < count_ && sent_ < given_ + options_.prefetch) send();
     }
     bool next(batch& to) {
         release();

@@ -32,6 +32,11 @@ inline std::vector<int64> shuffled_order(int64 n, uint64 seed) {
     return order;
 }
 
+/// The seed of an epoch's order.
+constexpr uint64 epoch_seed(uint64 seed, int64 epoch) {
+    return seed * 0x9e3779b97f4a7c15U + static_cast<uint64>(epoch);
+}
+
 namespace detail {
 
 /// An element of a row-major array by row and column. The array outlives the launch: who asks holds

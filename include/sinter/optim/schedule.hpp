@@ -253,6 +253,17 @@ public:
         waiting_ = options_.cooldown;
         bad_ = 0;
     }
+    /// What it remembers, and back to it: for checkpoints.
+    struct memory {
+        double best = 0;
+        int64 bad = 0, waiting = 0;
+    };
+    memory state() const { return {best_, bad_, waiting_}; }
+    void resume(const memory& m) {
+        best_ = m.best;
+        bad_ = m.bad;
+        waiting_ = m.waiting;
+    }
 
 private:
     bool better(double a) const {
