@@ -1,6 +1,6 @@
-# sinter::gzip and sinter::json: what some headers of sinter/io need, where it is found. The library
-# itself needs neither. Read by this build and, for the components that are asked for, by
-# find_package(sinter COMPONENTS gzip json).
+# sinter::gzip, sinter::json and sinter::png: what some headers of sinter/io need, where it is found.
+# The library itself needs none of them. Read by this build and, for the components that are asked for,
+# by find_package(sinter COMPONENTS gzip json png).
 # Global, so that a project which adds Sinter as a subdirectory gets them too.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 if(NOT TARGET sinter::gzip)
@@ -15,6 +15,13 @@ if(NOT TARGET sinter::json)
     if(nlohmann_json_FOUND)
         add_library(sinter::json INTERFACE IMPORTED GLOBAL)
         target_link_libraries(sinter::json INTERFACE sinter::sinter nlohmann_json::nlohmann_json)
+    endif()
+endif()
+if(NOT TARGET sinter::png)
+    find_package(PNG QUIET)
+    if(PNG_FOUND)
+        add_library(sinter::png INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(sinter::png INTERFACE sinter::sinter PNG::PNG)
     endif()
 endif()
 unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)

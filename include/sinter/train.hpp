@@ -4,4 +4,5 @@
 
 #include "sinter/nn.hpp"
 #include "sinter/optim.hpp"
+#include "sinter/train/confusion.hpp"
 #include "sinter/train/fit.hpp"

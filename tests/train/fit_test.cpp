@@ -177,6 +177,20 @@ TEST_CASE("early stopping ends a run and takes the best weights back") {
     }
 }
 
+TEST_CASE("a run leaves its table and its curves behind") {
+    const tensor_test::default_device_scope on(device::host());
+    const scratch_folder folder("files");
+    learner l;
+    const auto h = l.fit(
+        points(32),
+        {.epochs = 3, .folder = folder, .progress = silent, .on_epoch = [&](train::fit_state& s) {
+             std::ifstream file(folder / "metrics.csv");
+             const std::string text(std::istreambuf_iterator<char>(file), {});
+             CHECK(text == s.past->csv());
+         }});
+    CHECK(names_in(folder) == std::vector<std::string>{"accuracy.svg", "loss.svg", "metrics.csv"});
+}
+
 TEST_CASE("rates follow a schedule or a plateau; clipping and callbacks do what they say") {
     const tensor_test::default_device_scope on(device::host());
     const auto set = points(32);
