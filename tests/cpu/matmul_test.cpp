@@ -31,7 +31,10 @@ const extents sizes[] = {{1, 1, 1},
                          {520, 3, 261},
                          {5, 530, 261},
                          {520, 1, 2},
-                         {515, 520, 3}};
+                         {515, 520, 3},
+                         {130, 4, 70},
+                         {3, 95, 53},
+                         {3, 514, 1030}};
 
 template <dtype D>
 constexpr stage_builder plain_product() {

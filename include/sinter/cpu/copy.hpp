@@ -54,6 +54,10 @@ struct square {
     static void transpose(std::byte* to, int64, const std::byte* from, int64) {
         std::memcpy(to, from, S);
     }
+    /// The same for lines that begin at from + line[0], from + line[1], ...
+    static void turn(std::byte* to, int64, const std::byte* from, const int64* line) {
+        std::memcpy(to, from + line[0], S);
+    }
 };
 // nvcc's reader of C++ knows no shuffles.
 #if !SINTER_NVCC
@@ -66,9 +70,19 @@ struct square<4> {
         std::memcpy(&v, p, sizeof v);
         return v;
     }
-    static void transpose(std::byte* to, int64 to_line, const std::byte* from, int64 from_line) {
-        const vector a = load(from), b = load(from + from_line), c = load(from + 2 * from_line),
-                     d = load(from + 3 * from_line);
+    static SINTER_INLINE void transpose(std::byte* to,
+                                        int64 to_line,
+                                        const std::byte* from,
+                                        int64 from_line) {
+        const int64 line[] = {0, from_line, 2 * from_line, 3 * from_line};
+        turn(to, to_line, from, line);
+    }
+    static SINTER_INLINE void turn(std::byte* to,
+                                   int64 to_line,
+                                   const std::byte* from,
+                                   const int64* line) {
+        const vector a = load(from + line[0]), b = load(from + line[1]), c = load(from + line[2]),
+                     d = load(from + line[3]);
         const vector ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
         const vector cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
         const vector ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
@@ -87,10 +101,20 @@ template <>
 struct square<8> {
     static constexpr int64 side = 2;
     typedef uint64 vector __attribute__((vector_size(16)));
-    static void transpose(std::byte* to, int64 to_line, const std::byte* from, int64 from_line) {
+    static SINTER_INLINE void transpose(std::byte* to,
+                                        int64 to_line,
+                                        const std::byte* from,
+                                        int64 from_line) {
+        const int64 line[] = {0, from_line};
+        turn(to, to_line, from, line);
+    }
+    static SINTER_INLINE void turn(std::byte* to,
+                                   int64 to_line,
+                                   const std::byte* from,
+                                   const int64* line) {
         vector a, b;
-        std::memcpy(&a, from, 16);
-        std::memcpy(&b, from + from_line, 16);
+        std::memcpy(&a, from + line[0], 16);
+        std::memcpy(&b, from + line[1], 16);
         const vector x = __builtin_shufflevector(a, b, 0, 2);
         const vector y = __builtin_shufflevector(a, b, 1, 3);
         std::memcpy(to, &x, 16);

@@ -125,6 +125,11 @@ struct product_kernel {
 struct product_kernels {
     dtype type;
     product_kernel by_width[3];
+    // For products of few columns, n elements on each of four rows or columns that begin at
+    // a + at[0], a + at[1], ...: to[r] += row r times x; to[i] += columns at i times x.
+    void (*rows)(const std::byte* a, const int64* at, const std::byte* x, std::byte* to, int64 n);
+    void (*columns)(
+        const std::byte* a, const int64* at, const std::byte* x, std::byte* to, int64 n);
 };
 
 /// Stage C for the host engine.

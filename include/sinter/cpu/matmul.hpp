@@ -2,57 +2,11 @@
 // while a block of the product is still in the cache.
 #pragma once
 
-#include "sinter/cpu/blas.hpp"
 #include "sinter/cpu/map.hpp"
-#include "sinter/cpu/panels.hpp"
-#include "sinter/cpu/product.hpp"
+#include "sinter/cpu/product_plan.hpp"
 #include "sinter/cpu/team.hpp"
 
 namespace sinter::cpu {
-
-/// How a product is cut. The right operand is packed once, a slab of columns at a time; blocks of
-/// rows and columns of the slab are what threads share. Cuts change no result: every element is the
-/// sum of the same terms in the same order.
-struct product_plan {
-    int64 m, n, k;
-    const product_kernel& kernel;
-    int64 depth, slab;                        // summed indices and columns packed at once
-    int64 rows, columns;                      // of a block
-    int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
-
-    product_plan(const stage_loops& code, const ir::bound_stage& b, int threads)
-        : m(b.extent[b.rows_axis()]),
-          n(b.extent[b.columns_axis()]),
-          k(b.row_length),
-          kernel(code.product->by_width[widest_product()]),
-          depth(std::min<int64>(k, 4096 / kernel.bytes)) {
-        // A block of the left operand, at most 120 rows by 4 KiB, and the block of results stay in
-        // the second cache while the panels of a slab pass by; the slab in the third.
-        const int64 fit = (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
-        slab = std::min(
-            round(n, kernel.columns),
-            std::max<int64>(std::min<int64>(fit, 512) / kernel.columns, 1) * kernel.columns);
-        row_blocks = cut(m, 120, threads);
-        rows = round((m + row_blocks - 1) / row_blocks, kernel.rows);
-        row_blocks = (m + rows - 1) / rows;
-        if (row_blocks < threads) column_blocks = (threads + row_blocks - 1) / row_blocks;
-        columns = round((slab + column_blocks - 1) / column_blocks, kernel.columns);
-        column_blocks = (slab + columns - 1) / columns;
-    }
-    /// Bytes from one row of results to the next: not a power of two, by which the rows of a tile
-    /// would meet in a few sets of the first cache.
-    int64 pitch() const { return (columns + kernel.columns) * kernel.bytes; }
-    int64 slab_bytes() const { return slab * k * kernel.bytes; }
-    int64 bytes() const { return rows * (depth * kernel.bytes + pitch()); }
-
-private:
-    static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
-    /// Pieces of about `size`, as many for every thread.
-    static int64 cut(int64 extent, int64 size, int threads) {
-        const int64 pieces = (extent + size - 1) / size;
-        return pieces < threads ? std::max<int64>(extent / 30, 1) : round(pieces, threads);
-    }
-};
 
 class product_engine {
 public:
@@ -62,52 +16,104 @@ public:
                    arena& m)
         : plan_(p),
           context_(code, b, m, group, panels::room),
-          place_(context_),
-          left_(context_, code.side[0], place_, b.rows_axis(), p.kernel.rows, p.kernel.bytes),
-          right_(
-              context_, code.side[1], place_, b.columns_axis(), p.kernel.columns, p.kernel.bytes),
-          result_(m.bytes(p.rows * p.pitch())),
-          packed_(m.bytes(p.rows * p.depth * p.kernel.bytes)),
-          rows_are_inner_(p.n < 64 && p.n < p.m),
-          space_(epilogue_space()),
-          epilogue_(context_, code.pass[0], space_, rows_are::one) {}
+          left_(context_,
+                code.side[p.turned],
+                p.axes,
+                p.axes.side[p.turned],
+                p.kernel.rows,
+                p.kernel.bytes),
+          right_(context_,
+                 code.side[!p.turned],
+                 p.axes,
+                 p.axes.side[!p.turned],
+                 p.kernel.columns,
+                 p.kernel.bytes),
+          result_(m.bytes(p.result_bytes())),
+          packed_(m.bytes(p.packed_bytes())) {
+        const auto each = [&](auto f) {
+            for (const input& i : code.pass[0].inputs)
+                if (i.load != code.loads && context_.load[i.load].data != nullptr)
+                    f(context_.load[i.load]);
+            for (int j = 0; j < code.stores; ++j)
+                if (context_.store[j].data != nullptr) f(context_.store[j]);
+        };
+        batch_ = joined_axes(b, p.axes.batch, each);
+        rows_ = joined_axes(b, p.axes.side[p.turned], each);
+        columns_ = joined_axes(b, p.axes.side[!p.turned], each);
+        const int plain = detail::plain_result(code);
+        if (plain >= 0 && rows_.rank == 1 && columns_.rank == 1) {
+            plain_ = context_.store + plain;
+            if (plain_->data == nullptr) plain_ = nullptr;
+        }
+        if (plain_ != nullptr) return;
+        const loop_space rows = last_axis(rows_), columns = last_axis(columns_);
+        rows_are_inner_ = p.n < 64 && p.n <= p.m;
+        space_ = rows_are_inner_ ? block_space(rows, 256, columns, 8)
+                                 : block_space(columns, 256, rows, 8);
+        operand& core = context_.load[code.loads];
+        core.bytes = p.kernel.bytes;
+        if (rows.axis[0] != no_axis) core.stride[rows.axis[0]] = p.row_pitch();
+        if (columns.axis[0] != no_axis) core.stride[columns.axis[0]] = p.column_pitch();
+        epilogue_ = new (m.array<runner>(1)) runner(context_, code.pass[0], space_, rows_are::one);
+    }
 
     /// Turns to product `batch` of the batch.
-    void take(int64 batch) { place_.move(batch, 0); }
-    /// Packs columns [from, from + n) of the slab that begins at column `slab`.
+    void take(int64 batch) { at_ = batch; }
+    /// Packs columns [from, from + n) of the slab that begins at column `slab`; a slab that is
+    /// packed depth by depth is packed by run().
     void pack_right(std::byte* to, int64 slab, int64 columns, int64 from, int64 n) {
+        if (plan_.interleaved) return;
         for (int64 k = 0; k < plan_.k; k += plan_.depth) {
             const int64 depth = std::min(plan_.depth, plan_.k - k);
-            right_.pack(right_at(to, columns, k, depth, from), slab + from, n, k, depth);
+            right_.pack(right_at(to, columns, k, depth, from), at_, slab + from, n, k, depth);
         }
     }
     /// One block of the slab.
-    void run(const std::byte* right, int64 slab, int64 columns, int64 block) {
+    void run(std::byte* right, int64 slab, int64 columns, int64 block) {
         const int64 i = block / plan_.column_blocks * plan_.rows;
         const int64 j = block % plan_.column_blocks * plan_.columns;
         const int64 rows = std::min(plan_.rows, plan_.m - i);
         const int64 width = std::min(plan_.columns, columns - j);
         if (width <= 0) return;
         const product_kernel& kernel = plan_.kernel;
-        const int64 ld = plan_.pitch();
-        if (plan_.k == 0) std::memset(result_, 0, static_cast<std::size_t>(plan_.rows * ld));
+        const int64 ld = plan_.row_pitch();
+        if (plan_.k == 0 || plan_.few_columns)
+            std::memset(result_, 0, static_cast<std::size_t>(plan_.result_bytes()));
+        if (plan_.few_columns) {
+            const int64 vector = plan_.k * kernel.bytes;
+            left_.multiply(
+                result_, plan_.column_pitch(), at_, i, rows, right, vector, plan_.columns);
+            return plain_ == nullptr ? finish(i, rows, 0, width)
+                                     : copy_result(target_at(i, 0), 0, rows, 0, width);
+        }
+        // Whole tiles of a plain result go where they belong.
+        std::byte* const target = plain_ == nullptr ? nullptr : target_at(i, slab + j);
+        const bool direct = plain_ != nullptr && column_step() == kernel.bytes && plan_.k > 0;
+        const int64 whole_rows = direct ? rows / kernel.rows * kernel.rows : 0,
+                    whole_columns = direct ? width / kernel.columns * kernel.columns : 0;
         for (int64 k = 0; k < plan_.k; k += plan_.depth) {
             const int64 depth = std::min(plan_.depth, plan_.k - k);
-            left_.pack(packed_, i, rows, k, depth);
+            pack_left(i, rows, k, depth);
+            if (plan_.interleaved) right_.pack(right, at_, slab, columns, k, depth);
             const int64 left_panel = kernel.rows * depth * kernel.bytes;
             for (int64 y = 0; y < width; y += kernel.columns) {
                 const std::byte* b =
-                    right_at(const_cast<std::byte*>(right), columns, k, depth, j + y);
-                for (int64 x = 0; x < rows; x += kernel.rows)
+                    right_at(right, columns, plan_.interleaved ? 0 : k, depth, j + y);
+                for (int64 x = 0; x < rows; x += kernel.rows) {
+                    const bool whole = x < whole_rows && y < whole_columns;
                     kernel.run(packed_ + x / kernel.rows * left_panel,
                                b,
-                               result_ + x * ld + y * kernel.bytes,
-                               ld,
+                               whole ? target + x * row_step() + y * kernel.bytes
+                                     : result_ + x * ld + y * kernel.bytes,
+                               whole ? row_step() : ld,
                                depth,
                                k > 0);
+                }
             }
         }
-        finish(i, rows, slab + j, width, ld);
+        if (plain_ == nullptr) return finish(i, rows, slab + j, width);
+        copy_result(target, 0, whole_rows, whole_columns, width);
+        copy_result(target, whole_rows, rows, 0, width);
     }
     void leave() { store_uniform(context_, context_.bound.outer_rank); }
     int64 unit() const { return plan_.kernel.columns; }
@@ -119,57 +125,114 @@ private:
         const int64 padded = (columns + unit - 1) / unit * unit;
         return first + (padded * k + from * depth) * plan_.kernel.bytes;
     }
-    void finish(int64 i, int64 rows, int64 j, int64 columns, int64 ld) {
-        place_.move(place_.batch(), 0);
+    void pack_left(int64 i, int64 rows, int64 k, int64 depth) {
+        if (packed_batch_ == at_ && packed_row_ == i && packed_from_ == k) return;
+        left_.pack(packed_, at_, i, rows, k, depth);
+        packed_batch_ = at_;
+        packed_row_ = i;
+        packed_from_ = k;
+    }
+    int64 row_step() const { return plain_->stride[rows_.axis[0]]; }
+    int64 column_step() const { return plain_->stride[columns_.axis[0]]; }
+    std::byte* target_at(int64 i, int64 j) const {
+        return plain_->data + offset_in(batch_, batch_.rank, at_, *plain_) + i * row_step() +
+               j * column_step();
+    }
+    /// Copies rows [top, bottom) and columns [from, to) of the block to where it begins.
+    void copy_result(std::byte* target, int64 top, int64 bottom, int64 from, int64 to) const {
+        if (top == bottom || from == to) return;
+        const int bytes = plan_.kernel.bytes;
+        if (plan_.few_columns)
+            return copy_block(bytes,
+                              {target, row_step(), column_step()},
+                              {result_, bytes, plan_.column_pitch()},
+                              bottom,
+                              to);
+        copy_block(bytes,
+                   {target + top * row_step() + from * column_step(), column_step(), row_step()},
+                   {result_ + top * plan_.row_pitch() + from * bytes, bytes, plan_.row_pitch()},
+                   to - from,
+                   bottom - top);
+    }
+    void finish(int64 i, int64 rows, int64 j, int64 columns) {
         operand& core = context_.load[context_.code.loads];
-        core.data = result_;
-        core.offset = -(i * ld + j * plan_.kernel.bytes);
-        const int64 inner = rows_are_inner_ ? rows : columns;
-        const int64 outer = rows_are_inner_ ? columns : rows;
-        const int64 inner_at = rows_are_inner_ ? i : j, outer_at = rows_are_inner_ ? j : i;
+        for_each_line(rows_, i, rows, [&](int64 row, int64 top, int64 height, int64 above) {
+            for_each_line(
+                columns_, j, columns, [&](int64 column, int64 left, int64 width, int64 before) {
+                    each_operand([&](operand& o) {
+                        o.offset = offset_in(batch_, batch_.rank, at_, o) +
+                                   line_offset(rows_, row, o) + line_offset(columns_, column, o);
+                        o.staged = nullptr;
+                    });
+                    core.data = result_;
+                    core.offset =
+                        (above - top) * plan_.row_pitch() + (before - left) * plan_.column_pitch();
+                    evaluate(core, top, height, left, width);
+                });
+        });
+    }
+    void evaluate(operand& core, int64 top, int64 height, int64 left, int64 width) {
+        const int64 inner = rows_are_inner_ ? height : width;
+        const int64 outer = rows_are_inner_ ? width : height;
+        const int64 inner_at = rows_are_inner_ ? top : left,
+                    outer_at = rows_are_inner_ ? left : top;
         for (int64 l = 0; l < outer; l += space_.lines.step)
             for (int64 x = 0; x < inner; x += space_.width.step) {
                 core.staged = nullptr;  // the block holds new values
-                epilogue_.evaluate(range(inner_at + x, std::min(space_.width.step, inner - x)),
-                                   range(outer_at + l, std::min(space_.lines.step, outer - l)));
+                epilogue_->evaluate(range(inner_at + x, std::min(space_.width.step, inner - x)),
+                                    range(outer_at + l, std::min(space_.lines.step, outer - l)));
             }
     }
-    block_space epilogue_space() {
-        operand& core = context_.load[context_.code.loads];
-        core.bytes = plan_.kernel.bytes;
-        const int rows_axis = context_.bound.rows_axis(), columns_axis = rows_axis + 1;
-        core.stride[rows_axis] = plan_.pitch();
-        core.stride[columns_axis] = plan_.kernel.bytes;
-        const loop_space rows = one_axis(rows_axis, plan_.m),
-                         columns = one_axis(columns_axis, plan_.n);
-        return rows_are_inner_ ? block_space(rows, 256, columns, 8)
-                               : block_space(columns, 256, rows, 8);
+    template <class F>
+    void each_operand(F f) {
+        for (const input& i : context_.code.pass[0].inputs)
+            if (i.load != context_.code.loads) f(context_.load[i.load]);
+        for (int k = 0; k < context_.code.stores; ++k) f(context_.store[k]);
     }
     const product_plan& plan_;
     context context_;
-    product_place place_;
     panels left_, right_;
     std::byte *result_, *packed_;
-    bool rows_are_inner_;
+    loop_space batch_, rows_, columns_;  // as the epilogue's arrays lie
+    int64 at_ = 0;                       // of the batch
+    int64 packed_batch_ = -1, packed_row_ = -1, packed_from_ = -1;
+    const operand* plain_ = nullptr;  // where a result without an epilogue goes
+    bool rows_are_inner_ = false;
     block_space space_;
-    runner epilogue_;
+    runner* epilogue_ = nullptr;
 };
 
-/// Products that are too small to be shared by threads: each takes whole ones.
+/// Products or slabs that threads take whole.
 struct whole_product {
     worker<product_engine> w;
     const product_plan& plan;
     std::byte* right;
-    bool right_moves, packed = false;
-    void operator()(int64 batch) {
+    bool right_moves;
+    int64 packed = -1;
+    void operator()(int64 i) {
+        const int64 slabs = plan.slabs(), batch = i / slabs, slab = i - batch * slabs,
+                    j = slab * plan.slab, columns = std::min(plan.slab, plan.n - j);
         w.engine.take(batch);
-        for (int64 j = 0; j < plan.n; j += plan.slab) {
-            const int64 columns = std::min(plan.slab, plan.n - j);
-            if (right_moves || !packed) w.engine.pack_right(right, j, columns, 0, columns);
-            packed = columns == plan.n;
-            for (int64 i = 0; i < plan.row_blocks * plan.column_blocks; ++i)
-                w.engine.run(right, j, columns, i);
-        }
+        if (right_moves || packed != slab) w.engine.pack_right(right, j, columns, 0, columns);
+        packed = slab;
+        for (int64 k = 0; k < plan.row_blocks * plan.column_blocks; ++k)
+            w.engine.run(right, j, columns, k);
+    }
+};
+/// Blocks of rows of a product with few columns, or whole such products.
+struct few_columns_part {
+    worker<product_engine> w;
+    const product_plan& plan;
+    std::byte* right;
+    bool right_moves;
+    int64 packed = -1;
+    void operator()(int64 i) {
+        const int64 batch = i / plan.row_blocks;
+        w.engine.take(batch);
+        if (packed < 0 || (right_moves && packed != batch))
+            w.engine.pack_right(right, 0, plan.n, 0, plan.n);
+        packed = batch;
+        w.engine.run(right, 0, plan.n, i - batch * plan.row_blocks);
     }
 };
 /// A part of one product: of the packing of a slab of its right operand, or one block of it.
@@ -187,33 +250,42 @@ struct product_part {
 };
 
 /// True when the right operand of the products of a batch is not the same for all of them.
-inline bool right_moves(const stage_loops& code, const ir::bound_stage& b) {
-    for (const input& i : code.side[1].inputs)
-        for (int d = 0; d < b.rows_axis(); ++d)
-            if (b.extent[d] != 1 && b.load[i.load].stride[d] != 0) return true;
+inline bool right_moves(const product_plan& p, const stage_loops& code, const ir::bound_stage& b) {
+    for (const input& i : code.side[!p.turned].inputs)
+        for (int d = 0; d < p.axes.batch.rank; ++d)
+            if (b.load[i.load].stride[p.axes.batch.axis[d]] != 0) return true;
     return false;
 }
 
 template <class Team>
 void run_product(const stage_loops& code, const ir::bound_stage& b) {
     if (run_blas(code, b)) return;
-    const int64 batch = b.batch(), work = b.rows * b.row_length / 2;
+    product_plan p(code, b);
+    const int64 work = b.rows * b.row_length / 2, each_work = work / std::max<int64>(p.batch, 1);
     const int all = Team::size(work);
     // Small products go to threads as they are, if there are enough to be shared evenly.
-    const bool whole = all == 1 || (batch >= 4 * all && work / batch < 16 * thread_work);
-    const int threads = whole || batch == 0 ? 1 : Team::size(work / batch);
-    const product_plan p(code, b, threads);
+    const bool slabs = !p.few_columns && p.shares_slabs(all);
+    const bool whole =
+        all == 1 || slabs || p.few_columns || (p.batch >= 4 * all && each_work < 16 * thread_work);
+    const int threads = whole || p.batch == 0 ? 1 : Team::size(each_work);
+    if (!p.few_columns) p.cut_for(slabs ? all : threads, slabs);
     const int workers = whole ? all : threads;
     const int64 each = p.bytes() + engine_bytes(code, panels::room, group);
     const team_memory memory(workers, each), right(whole ? workers : 1, p.slab_bytes());
-    if (whole) {
-        const bool moves = right_moves(code, b);
-        Team::template run<whole_product>(workers, batch, [&](int thread) {
+    if (p.few_columns) {
+        const bool moves = right_moves(p, code, b);
+        Team::template run<few_columns_part>(workers, p.batch * p.row_blocks, [&](int thread) {
+            return few_columns_part{
+                {p, code, b, memory.part(thread), memory.size()}, p, right.part(thread), moves};
+        });
+    } else if (whole) {
+        const bool moves = right_moves(p, code, b);
+        Team::template run<whole_product>(workers, p.batch * p.slabs(), [&](int thread) {
             return whole_product{
                 {p, code, b, memory.part(thread), memory.size()}, p, right.part(thread), moves};
         });
     }
-    for (int64 i = 0; i < batch && !whole; ++i)
+    for (int64 i = 0; i < p.batch && !whole; ++i)
         for (int64 j = 0; j < p.n; j += p.slab) {
             const int64 columns = std::min(p.slab, p.n - j), parts = threads == 1 ? 1 : 4 * threads;
             const auto make = [&](int64 n) {
@@ -229,7 +301,8 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
             Team::template run<product_part>(threads, parts, make(parts));
             Team::template run<product_part>(threads, p.row_blocks * p.column_blocks, make(0));
         }
-    worker<product_engine>(p, code, b, memory.part(0), memory.size()).engine.leave();
+    if (code.row_stores.count > 0)
+        worker<product_engine>(p, code, b, memory.part(0), memory.size()).engine.leave();
 }
 
 }  // namespace sinter::cpu

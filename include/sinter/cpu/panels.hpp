@@ -1,142 +1,273 @@
-// The operands of a matrix product, evaluated while they are packed for its kernel.
+// The operands of a matrix product, packed for its kernel.
 #pragma once
 
-#include "sinter/cpu/runner.hpp"
+#include "sinter/cpu/product_axes.hpp"
 
 namespace sinter::cpu {
 
-/// Elements [begin, begin + count) of a space with one axis.
-inline tile range(int64 begin, int64 count) {
-    tile t;
-    t.begin = t.position[0] = begin;
-    t.count = count;
-    return t;
-}
-inline loop_space one_axis(int axis, int64 extent) {
-    loop_space s;
-    s.push(axis, extent);
-    return s;
-}
+/// Copies elements of an array, S bytes each, into a panel.
+template <int S>
+struct packer {
+    static constexpr int64 most_width = 128 / S;
 
-/// Where the operands of a product begin: at one position of the axes that it does not walk itself,
-/// the batch and all summed axes but the innermost.
-class product_place {
-public:
-    explicit product_place(context& c) : c_(c) {}
-    void move(int64 batch, int64 sums) {
-        if (batch == batch_ && sums == sums_) return;
-        batch_ = batch;
-        sums_ = sums;
-        const ir::bound_stage& b = c_.bound;
-        int64 at[max_rank];
-        locate(at, 0, b.rows_axis(), batch);
-        locate(at, b.outer_rank, b.summed_axis(), sums);
-        for_each_operand(c_, [&](operand& o) {
-            o.offset = 0;
-            for (int d = 0; d < b.rows_axis(); ++d) o.offset += at[d] * o.stride[d];
-            for (int d = b.outer_rank; d < b.summed_axis(); ++d) o.offset += at[d] * o.stride[d];
-        });
+    /// `depth` steps of S bytes along each of `width` rows, turned round.
+    static void turn(std::byte* to,
+                     int64 line,
+                     const std::byte* from,
+                     const int64* row,
+                     int64 width,
+                     int64 depth) {
+        constexpr int64 side = square<S>::side;
+        if (line == S) {
+            std::memcpy(to, from + row[0], static_cast<std::size_t>(depth * S));
+            return;
+        }
+        int64 d = 0;
+        if (width >= side) {
+            for (; d + side <= depth; d += side, from += side * S, to += side * line)
+                for (int64 r = 0; r < width; r += side) {
+                    // The last square is shifted back to end where the panel ends.
+                    const int64 x = std::min(r, width - side);
+                    square<S>::turn(to + x * S, line, from, row + x);
+                }
+        }
+        for (; d < depth; ++d, from += S, to += line)
+            for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
     }
-    int64 batch() const { return batch_; }
+    /// `depth` steps of any size, elements side by side in runs.
+    static void copy(std::byte* to,
+                     int64 line,
+                     const std::byte* from,
+                     int64 step,
+                     const int64* row,
+                     int64 width,
+                     int64 depth) {
+        int64 begin[most_width + 1], runs = 0;
+        for (int64 r = 0; r < width; ++r)
+            if (r == 0 || row[r] != row[r - 1] + S) begin[runs++] = r;
+        begin[runs] = width;
+        if (runs > width / 4 && runs > 1) {
+            for (int64 d = 0; d < depth; ++d, from += step, to += line)
+                for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
+            return;
+        }
+        for (int64 d = 0; d < depth; ++d, from += step, to += line)
+            for (int64 i = 0; i < runs; ++i)
+                copy_run(to + begin[i] * S, from + row[begin[i]], (begin[i + 1] - begin[i]) * S);
+    }
 
 private:
-    void locate(int64* at, int first, int end, int64 index) const {
-        for (int d = end - 1; d >= first; --d) {
-            const int64 e = std::max<int64>(c_.bound.extent[d], 1);
-            at[d] = index % e;
-            index /= e;
-        }
+    // A call of memcpy would cost more than what it copies.
+    static SINTER_INLINE void copy_run(std::byte* to, const std::byte* from, int64 bytes) {
+        int64 i = 0;
+        for (; i + 16 <= bytes; i += 16) std::memcpy(to + i, from + i, 16);
+        for (; i < bytes; i += S) std::memcpy(to + i, from + i, S);
     }
-    context& c_;
-    int64 batch_ = 0, sums_ = 0;
 };
 
 /// One operand of the product in panels of `width` rows (or columns): panel by panel, all values of
-/// one summed index side by side.
+/// one summed index side by side. What lies in memory as the kernel takes it is copied, all else
+/// evaluated on the way.
 class panels {
 public:
-    panels(context& c, const loop& l, product_place& place, int rows_axis, int width, int bytes)
-        : width_(width),
-          bytes_(bytes),
-          summed_(c.bound.summed_axis()),
-          inner_(c.bound.extent[summed_]),
-          place_(place),
-          summed_is_inner_(dense(c, l, summed_) >= dense(c, l, rows_axis)),
-          space_(space(c, rows_axis)),
-          runner_(c, l, space_, rows_are::one) {}
+    panels(context& c,
+           const loop& l,
+           const product_axes& axes,
+           const product_axes::group& rows,
+           int width,
+           int bytes)
+        : context_(c), loop_(l), width_(width), bytes_(bytes) {
+        const auto each = [&](auto f) {
+            for (const input& i : l.inputs)
+                if (c.load[i.load].data != nullptr) f(c.load[i.load]);
+        };
+        batch_ = joined_axes(c.bound, axes.batch, each);
+        rows_ = joined_axes(c.bound, rows, each);
+        sums_ = joined_axes(c.bound, axes.sums, each);
+        const int plain = detail::plain_side(l);
+        if (plain >= 0 && !c.load[plain].counted && c.load[plain].bytes == bytes) {
+            plain_ = c.load + plain;
+            return;
+        }
+        summed_is_inner_ = dense(sums_) >= dense(rows_);
+        const loop_space sums = last_axis(sums_), of = last_axis(rows_);
+        space_ = summed_is_inner_ ? block_space(sums, long_line, of, line_rows)
+                                  : block_space(of, long_line, sums, line_rows);
+        runner_ = new (c.memory.array<runner>(1)) runner(c, l, space_, rows_are::one);
+    }
     /// Elements that a buffer must hold.
     static constexpr int64 room = 4096;
+    /// Rows that multiply() takes at once: results must have room for as many.
+    static constexpr int64 at_once = 4;
 
-    /// Bytes of n rows with `depth` summed indices.
-    static int64 bytes(int64 n, int64 depth, int width, int bytes) {
-        return (n + width - 1) / width * width * depth * bytes;
+    /// Adds products of rows [from, from + n) with vectors of all summed indices, each side by side
+    /// and `vector` bytes apart, to results that lie by columns, `column` bytes apart. What is
+    /// multiplied lies in memory as the kernel takes it.
+    void multiply(std::byte* to,
+                  int64 column,
+                  int64 batch,
+                  int64 from,
+                  int64 n,
+                  const std::byte* x,
+                  int64 vector,
+                  int64 vectors) {
+        const operand& o = *plain_;
+        const std::byte* const first = o.data + offset_in(batch_, batch_.rank, batch, o);
+        const int64 step = o.stride[sums_.axis[sums_.rank - 1]];
+        const product_kernels& kernels = *context_.code.product;
+        const bool along_rows = o.stride[rows_.axis[rows_.rank - 1]] == bytes_;
+        if (step == bytes_ && (!along_rows || sums_.extent[sums_.rank - 1] >= 16 * at_once)) {
+            for (int64 r = 0; r < n; r += at_once) {
+                const int64 count = std::min(at_once, n - r);
+                int64 row[at_once];
+                offsets(row, from + r, count, at_once);
+                for_each_line(sums_, 0, sums_.length, [&](int64 sum, int64, int64 run, int64 done) {
+                    const std::byte* const line = first + line_offset(sums_, sum, o);
+                    for (int64 v = 0; v < vectors; ++v)
+                        kernels.rows(line,
+                                     row,
+                                     x + v * vector + done * bytes_,
+                                     to + v * column + r * bytes_,
+                                     run);
+                });
+            }
+            return;
+        }
+        const int64 sums = sums_.length;
+        for (int64 k = 0; k < sums; k += at_once) {
+            int64 at[at_once];
+            std::byte factors[at_once * 8];
+            const int64 count = std::min(at_once, sums - k);
+            for (int64 i = 0; i < at_once; ++i)
+                at[i] = offset_in(sums_, sums_.rank, k + std::min(i, count - 1), o);
+            for (int64 v = 0; v < vectors; ++v) {
+                std::memset(factors, 0, sizeof factors);
+                std::memcpy(
+                    factors, x + v * vector + k * bytes_, static_cast<std::size_t>(count * bytes_));
+                for_each_line(rows_, from, n, [&](int64 line, int64 begin, int64 run, int64 done) {
+                    kernels.columns(first + line_offset(rows_, line, o) + begin * bytes_,
+                                    at,
+                                    factors,
+                                    to + v * column + done * bytes_,
+                                    run);
+                });
+            }
+        }
     }
-    /// Packs rows [from, from + n) of summed indices [k, k + depth), counted through all summed
-    /// axes.
-    void pack(std::byte* to, int64 from, int64 n, int64 k, int64 depth) {
+
+    /// Packs rows [from, from + n) of summed indices [k, k + depth), counted through all axes of
+    /// each kind, in one product of the batch.
+    void pack(std::byte* to, int64 batch, int64 from, int64 n, int64 k, int64 depth) {
+        if (plain_ != nullptr)
+            return bytes_ == 4 ? copy<4>(to, batch, from, n, k, depth)
+                               : copy<8>(to, batch, from, n, k, depth);
         const int64 panel = width_ * depth * bytes_;
         if (n % width_ != 0)
             std::memset(to + n / width_ * panel, 0, static_cast<std::size_t>(panel));
-        for (int64 d = 0; d < depth;) {
-            const int64 at = (k + d) % inner_, run = std::min(inner_ - at, depth - d);
-            place_.move(place_.batch(), (k + d) / inner_);
-            pack_run(to + d * width_ * bytes_, panel, from, n, at, run);
-            d += run;
-        }
+        for_each_line(sums_, k, depth, [&](int64 sum, int64 at, int64 run, int64 before) {
+            for_each_line(rows_, from, n, [&](int64 row, int64 first, int64 count, int64 done) {
+                for (const input& i : loop_.inputs) {
+                    operand& o = context_.load[i.load];
+                    o.offset = offset_in(batch_, batch_.rank, batch, o) +
+                               line_offset(sums_, sum, o) + line_offset(rows_, row, o);
+                    o.staged = nullptr;
+                }
+                evaluate(to + before * width_ * bytes_, panel, done, first, count, at, run);
+            });
+        });
     }
 
 private:
-    // Along the innermost summed axis alone.
-    void pack_run(std::byte* to, int64 panel, int64 from, int64 n, int64 k, int64 depth) {
-        // The inner axis of a block is its line; what is packed at once fits a buffer.
-        const int64 rows_step = summed_is_inner_ ? std::max<int64>(line_rows / width_, 1) * width_
-                                                 : std::max<int64>(long_line / width_, 1) * width_;
+    static constexpr int64 long_line = 128, line_rows = 32;
+    static_assert(room == long_line * line_rows);
+
+    template <int S>
+    void copy(std::byte* to, int64 batch, int64 from, int64 n, int64 k, int64 depth) {
+        using pack = packer<S>;
+        const int64 panel = width_ * depth * S, line = width_ * S;
+        const operand& o = *plain_;
+        const std::byte* const first = o.data + offset_in(batch_, batch_.rank, batch, o);
+        const int64 step = o.stride[sums_.axis[sums_.rank - 1]];
+        const bool turns = step == S && o.stride[rows_.axis[rows_.rank - 1]] != S;
+        // So much of every row at once that what several panels read of a line of memory is still
+        // in the nearest cache.
+        const int64 piece = turns ? 256 : 32;
+        for (int64 d = 0; d < depth; d += piece)
+            for (int64 p = 0; p < n; p += width_) {
+                int64 row[pack::most_width];
+                const int64 rows = std::min(width_, n - p), deep = std::min(piece, depth - d);
+                offsets(row, from + p, rows, rows);
+                std::byte* const at = to + p / width_ * panel + d * line;
+                if (rows < width_) std::memset(at, 0, static_cast<std::size_t>(deep * line));
+                for_each_line(
+                    sums_, k + d, deep, [&](int64 sum, int64 begin, int64 count, int64 done) {
+                        const std::byte* const x =
+                            first + line_offset(sums_, sum, o) + begin * step;
+                        if (turns)
+                            pack::turn(at + done * line, line, x, row, rows, count);
+                        else
+                            pack::copy(at + done * line, line, x, step, row, rows, count);
+                    });
+            }
+    }
+    /// Where n rows begin; up to `all` of them the last one.
+    void offsets(int64* row, int64 from, int64 n, int64 all) const {
+        const operand& o = *plain_;
+        const int64 step = o.stride[rows_.axis[rows_.rank - 1]];
+        for_each_line(rows_, from, n, [&](int64 line, int64 first, int64 count, int64 done) {
+            const int64 at = line_offset(rows_, line, o) + first * step;
+            for (int64 r = 0; r < count; ++r) row[done + r] = at + r * step;
+        });
+        for (int64 r = n; r < all; ++r) row[r] = row[n - 1];
+    }
+    // `count` elements of one line of rows by `run` of one line of sums.
+    void evaluate(
+        std::byte* to, int64 panel, int64 done, int64 first, int64 count, int64 at, int64 run) {
+        // The inner axis of a block is its line; what is evaluated at once fits a buffer.
+        const int64 rows_step = summed_is_inner_ ? line_rows : long_line;
         const int64 depth_step = summed_is_inner_ ? long_line : line_rows;
-        for (int64 i = 0; i < n; i += rows_step)
-            for (int64 d = 0; d < depth; d += depth_step) {
-                const tile rows = range(from + i, std::min(rows_step, n - i));
-                const tile sums = range(k + d, std::min(depth_step, depth - d));
+        for (int64 i = 0; i < count; i += rows_step)
+            for (int64 d = 0; d < run; d += depth_step) {
+                const tile rows = range(first + i, std::min(rows_step, count - i));
+                const tile sums = range(at + d, std::min(depth_step, run - d));
                 if (summed_is_inner_)
-                    runner_.evaluate(sums, rows);
+                    runner_->evaluate(sums, rows);
                 else
-                    runner_.evaluate(rows, sums);
-                block_value v = runner_.value(0);
+                    runner_->evaluate(rows, sums);
+                block_value v = runner_->value(0);
                 const int64 row_step = summed_is_inner_ ? v.line : bytes_;
                 const int64 sum_step = summed_is_inner_ ? bytes_ : v.line;
-                for (int64 r = 0; r < rows.count; r += width_)
+                for (int64 r = 0, n = 0; r < rows.count; r += n) {
+                    const int64 place = done + i + r, inside = place % width_;
+                    n = std::min(width_ - inside, rows.count - r);
                     copy_block(bytes_,
-                               {to + (i + r) / width_ * panel + d * width_ * bytes_,
+                               {to + place / width_ * panel + (d * width_ + inside) * bytes_,
                                 bytes_,
                                 width_ * bytes_},
                                {const_cast<std::byte*>(v.at) + r * row_step, row_step, sum_step},
-                               std::min(width_, rows.count - r),
+                               n,
                                sums.count);
+                }
             }
     }
-    static constexpr int64 long_line = 128, line_rows = 32;
-    static_assert(room == long_line * line_rows);
-    /// How many arrays lie side by side along axis `a`.
-    static int dense(context& c, const loop& l, int a) {
+    /// How many arrays lie side by side along the last axis of a space.
+    int dense(const loop_space& s) const {
         int n = 0;
-        for (const input& i : l.inputs) {
-            const operand& o = c.load[i.load];
-            n += o.stride[a] == o.bytes;
+        for (const input& i : loop_.inputs) {
+            const operand& o = context_.load[i.load];
+            n += o.stride[s.axis[s.rank - 1]] == o.bytes;
         }
         return n;
     }
-    block_space space(const context& c, int rows_axis) const {
-        const loop_space sums = one_axis(summed_, c.bound.extent[summed_]);
-        const loop_space rows = one_axis(rows_axis, c.bound.extent[rows_axis]);
-        return summed_is_inner_ ? block_space(sums, long_line, rows, line_rows)
-                                : block_space(rows, long_line, sums, line_rows);
-    }
+    context& context_;
+    const loop& loop_;
     int64 width_;
-    int bytes_, summed_;
-    int64 inner_;  // the extent of the innermost summed axis
-    product_place& place_;
-    bool summed_is_inner_;
+    int bytes_;
+    loop_space batch_, rows_, sums_;
+    const operand* plain_ = nullptr;  // what is copied
+    bool summed_is_inner_ = false;
     block_space space_;
-    runner runner_;
+    runner* runner_ = nullptr;
 };
 
 }  // namespace sinter::cpu

@@ -4,9 +4,7 @@
 // them, 12 rows where there are 32.
 #pragma once
 
-#include <cstring>
-
-#include "sinter/cpu/loops.hpp"
+#include "sinter/cpu/dot.hpp"
 
 namespace sinter::cpu {
 
@@ -144,6 +142,8 @@ constexpr product_kernels product_kernels_from() {
              : sizeof(T) == 4    ? dtype::i32
                                  : dtype::i64;
     for (product_kernel& k : r.by_width) k = product_kernel_from<product_of<T, Told>>();
+    r.rows = dots_of<T, Told>::run;
+    r.columns = dots_of<T, Told>::run_columns;
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     if constexpr (Told < 32) r.by_width[1] = product_kernel_from<product_avx2<T>>();
     if constexpr (Told < 64) r.by_width[2] = product_kernel_from<product_avx512<T>>();

@@ -1,0 +1,120 @@
+// How the host cuts a matrix product.
+#pragma once
+
+#include "sinter/cpu/panels.hpp"
+#include "sinter/cpu/product.hpp"
+
+namespace sinter::cpu {
+
+/// How a product is cut. The right operand is packed once, a slab of columns at a time; blocks of
+/// rows and columns of the slab are what threads share, or slabs where the left operand has few
+/// rows. Cuts change no result: every element is the sum of the same terms in the same order.
+struct product_plan {
+    product_axes axes;
+    product_kernel kernel;
+    bool turned;  // the operands change places
+    int64 batch, m, n, k;
+    int64 depth, slab;                        // summed indices and columns packed at once
+    int64 rows, columns;                      // of a block
+    int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
+    bool interleaved = false;                 // the slab is packed depth by depth
+    bool few_columns = false;                 // the left operand is read where it lies
+
+    product_plan(const stage_loops& code, const ir::bound_stage& b)
+        : axes(code, b),
+          kernel(code.product->by_width[widest_product()]),
+          turned(has_few_columns(code, b) ? axes.side[0].length < axes.side[1].length
+                                          : wasted(1, 0) * 7 < wasted(0, 1) * 6),
+          batch(axes.batch.length),
+          m(axes.side[turned].length),
+          n(axes.side[!turned].length),
+          k(b.row_length),
+          depth(std::min<int64>(k, 4096 / kernel.bytes)),
+          few_columns(has_few_columns(code, b)) {
+        if (!few_columns) return;
+        kernel.rows = 1;
+        kernel.columns = 1;
+        depth = k;
+        slab = columns = n;
+        rows = std::min<int64>(m, 512);
+        row_blocks = (m + rows - 1) / rows;
+    }
+
+    /// True when slabs are shared rather than blocks: the left operand has one block, which is
+    /// packed for each of them, and the right one is long or not read again.
+    bool shares_slabs(int threads) const {
+        return m <= most_rows && (n > 4 * threads * least_slab ||
+                                  ((threads == 1 || n >= 2 * threads * kernel.columns) &&
+                                   k * round(n, kernel.columns) > second_cache));
+    }
+
+    void cut_for(int threads, bool by_slabs) {
+        // A block of the left operand, at most 120 rows by 4 KiB, and the block of results stay in
+        // the second cache while the panels of a slab pass by; the slab in the third, or where
+        // every thread has its own, in the second.
+        interleaved = by_slabs;
+        const int64 fit = by_slabs ? std::max(second_cache / std::max<int64>(depth, 1), least_slab)
+                                   : (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
+        int64 most = std::min<int64>(fit, 512);
+        if (by_slabs && threads > 1) most = std::min(most, n / (2 * threads));
+        slab = std::min(round(n, kernel.columns),
+                        std::max<int64>(most / kernel.columns, 1) * kernel.columns);
+        if (by_slabs) threads = 1;
+        row_blocks = cut(m, most_rows, threads);
+        rows = round((m + row_blocks - 1) / row_blocks, kernel.rows);
+        row_blocks = (m + rows - 1) / rows;
+        if (row_blocks < threads) column_blocks = (threads + row_blocks - 1) / row_blocks;
+        columns = round((slab + column_blocks - 1) / column_blocks, kernel.columns);
+        column_blocks = (slab + columns - 1) / columns;
+    }
+    int64 slabs() const { return (n + slab - 1) / slab; }
+    /// Bytes from one row of results to the next, and from column to column: the former not a power
+    /// of two, by which the rows of a tile would meet in a few sets of the first cache.
+    int64 row_pitch() const {
+        return few_columns ? kernel.bytes : (columns + kernel.columns) * kernel.bytes;
+    }
+    int64 column_pitch() const {
+        return few_columns ? (rows + panels::at_once) * kernel.bytes : kernel.bytes;
+    }
+    int64 result_bytes() const {
+        return few_columns ? columns * column_pitch() : rows * row_pitch();
+    }
+    int64 slab_bytes() const { return slab * (interleaved ? depth : k) * kernel.bytes; }
+    int64 bytes() const { return packed_bytes() + result_bytes(); }
+    int64 packed_bytes() const { return few_columns ? 0 : rows * depth * kernel.bytes; }
+
+private:
+    static constexpr int64 most_columns = 4, least_run = 16;
+    static constexpr int64 most_rows = 120, least_slab = 128;
+    static constexpr int64 second_cache = int64{1} << 18;  // in elements
+
+    /// True for up to four columns (or rows) and an operand that lies in memory along the sums or
+    /// along its rows, where that is long enough for a loop of its own.
+    bool has_few_columns(const stage_loops& code, const ir::bound_stage& b) const {
+        const bool turn = axes.side[0].length < axes.side[1].length;
+        const product_axes::group& rows_of = axes.side[turn];
+        const int load = detail::plain_side(code.side[turn]);
+        if (axes.side[!turn].length > most_columns || load < 0 || load >= code.loads ||
+            (code.counted >> load & 1) != 0 || code.load_bytes[load] != kernel.bytes ||
+            axes.sums.rank == 0)
+            return false;
+        const auto runs = [&](const product_axes::group& g, int64 least) {
+            const int a = g.rank > 0 ? g.axis[g.rank - 1] : -1;
+            return a >= 0 && b.load[load].stride[a] == 1 && b.extent[a] >= least;
+        };
+        return runs(axes.sums, least_run * axes.side[!turn].length) || runs(rows_of, least_run);
+    }
+    static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
+    /// Elements of tiles with these axes as rows and columns: what the kernel computes.
+    int64 wasted(int rows_side, int columns_side) const {
+        return round(axes.side[rows_side].length, kernel.rows) *
+               round(axes.side[columns_side].length, kernel.columns);
+    }
+    /// Pieces of about `size`, as many for every thread.
+    static int64 cut(int64 extent, int64 size, int threads) {
+        const int64 pieces = (extent + size - 1) / size;
+        return pieces < threads ? std::max<int64>(extent / 30, 1) : round(pieces, threads);
+    }
+};
+
+}  // namespace sinter::cpu
