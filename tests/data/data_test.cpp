@@ -1,4 +1,6 @@
-// Data sets and the loader: every row once, in the order that was asked for.
+// Data sets and the loader: every row once, in the order that was asked for. Images changed at
+// random: each is one of those that it may become, all of these come, and nothing is stored.
+#include <sinter/data/augment.hpp>
 #include <sinter/data/loader.hpp>
 
 #include <algorithm>
@@ -43,6 +45,38 @@ std::vector<int64> in_order(int64 n) {
     std::vector<int64> v;
     for (int64 i = 0; i < n; ++i) v.push_back(i);
     return v;
+}
+
+/// Pixel (n, y, x, c) of an image that is zero outside; all others differ.
+float pixel(const sn::shape<4>& s, int64 n, int64 y, int64 x, int64 c) {
+    if (y < 0 || y >= s[1] || x < 0 || x >= s[2]) return 0;
+    return static_cast<float>(1 + ((n * s[1] + y) * s[2] + x) * s[3] + c);
+}
+/// Counts how often each place and side came; fails where an image is none of the possible ones.
+std::map<std::array<int64, 3>, int> choices_in(const sn::tensor<float, 4>& made,
+                                               const sn::shape<4>& s,
+                                               const data::augment_options& o) {
+    std::map<std::array<int64, 3>, int> count;
+    const auto m = made.to(device::host());
+    const int64 h = m.extent(1), w = m.extent(2);
+    for (int64 n = 0; n < s[0]; ++n) {
+        int found = 0;
+        for (int64 dy = -o.shift; dy <= s[1] - h + o.shift; ++dy)
+            for (int64 dx = -o.shift; dx <= s[2] - w + o.shift; ++dx)
+                for (const int64 flip : {0, 1}) {
+                    bool same = flip == 0 || o.flip;
+                    for (int64 y = 0; y < h && same; ++y)
+                        for (int64 x = 0; x < w && same; ++x)
+                            for (int64 c = 0; c < s[3] && same; ++c)
+                                same = m(n, y, x, c) ==
+                                       pixel(s, n, y + dy, (flip ? w - 1 - x : x) + dx, c);
+                    if (!same) continue;
+                    ++found;
+                    ++count[{dy, dx, flip}];
+                }
+        REQUIRE(found == 1);
+    }
+    return count;
 }
 
 }  // namespace
@@ -162,10 +196,75 @@ TEST_CASE("the loader brings every row, and what is kept stays as it was") {
         std::vector<int64> again;
         for (auto& [x, y] : load.epoch(1)) collect(again, x, y);
         CHECK(again == epochs[1]);
+        // Or begin there, as when training goes on.
+        again.clear();
+        for (load.start(1, 3); load.next(one);) collect(again, std::get<0>(one), std::get<1>(one));
+        CHECK(again == std::vector<int64>(epochs[1].begin() + 24, epochs[1].end()));
     }
     const auto x = pictures(2, device::host());
     CHECK(error_of([&] { data::loader({.prefetch = 0}, x); }) ==
           "loader: prefetch must be at least 1.");
     CHECK(error_of([&] { data::loader({.batch_size = 0}, x); }) ==
           "loader: batch_size must be at least 1, not 0.");
+}
+
+TEST_CASE("every image becomes one that it may become, and all of these come equally often") {
+    struct row {
+        sn::shape<4> shape;
+        data::augment_options options;
+        int choices;
+    };
+    tensor_test::on_each_device([](device d) {
+        const int64 n = d.is_emulator() ? 40 : 4000;
+        for (const row& r :
+             {row{{n, 4, 5, 1}, {}, 1},
+              row{{n, 4, 5, 1}, {.shift = 1}, 9},
+              row{{n, 3, 5, 2}, {.flip = true}, 2},
+              row{{n, 5, 6, 1}, {.height = 4, .width = 5}, 4},
+              row{{n, 4, 4, 3}, {.shift = 1, .flip = true, .height = 3, .width = 3}, 32},
+              row{{0, 4, 4, 1}, {.shift = 1}, 0}}) {
+            std::vector<float> v;
+            const sn::shape<4>& s = r.shape;
+            for (int64 i = 0; i < s.size(); ++i) v.push_back(static_cast<float>(1 + i));
+            // A view that begins in the middle of memory.
+            v.insert(v.begin(), static_cast<std::size_t>(s[1] * s[2] * s[3]), -1.0F);
+            const auto all = sn::from(v, sn::shape<4>{s[0] + 1, s[1], s[2], s[3]}, d);
+            const sn::tensor<float, 4> x = slice(all, sn::range(1, s[0] + 1));
+            sn::launch_counter ran;
+            const sn::tensor<float, 4> made = data::augment(x, r.options, sn::random_key(7));
+            CHECK(ran.launches() == 1);
+            auto count = choices_in(made, s, r.options);
+            if (d.is_emulator()) continue;
+            CHECK(static_cast<int>(count.size()) == r.choices);
+            const double expected = static_cast<double>(s[0]) / std::max(r.choices, 1);
+            for (const auto& [choice, times] : count)
+                CHECK(std::abs(times - expected) < 5 * std::sqrt(expected) + 1);
+            const sn::tensor<float, 4> again = data::augment(x, r.options, sn::random_key(7));
+            CHECK(array_equal(again, made));
+            const sn::tensor<float, 4> other = data::augment(x, r.options, sn::random_key(8));
+            CHECK(array_equal(other, made) == (r.choices < 2));
+        }
+    });
+}
+
+TEST_CASE("the functions by their names, and what makes no sense") {
+    const tensor_test::default_device_scope on(device::host());
+    const sn::random_key key(3);
+    const sn::tensor<float, 4> x = sn::uniform<float>(sn::shape<4>{20, 6, 6, 1}, key);
+    const auto same = [&](const auto& a, const data::augment_options& o) {
+        const sn::tensor<float, 4> made = a;
+        const sn::tensor<float, 4> expected = data::augment(x, o, key);
+        return array_equal(made, expected);
+    };
+    CHECK(same(data::random_shift(x, 2, key), {.shift = 2}));
+    CHECK(same(data::random_flip(x, key), {.flip = true}));
+    CHECK(same(data::random_crop(x, 5, 4, key, 1), {.shift = 1, .height = 5, .width = 4}));
+    const auto normal = data::normalize(data::random_shift(x, 2, key), 0.5F, 0.25F);
+    static_assert(sn::kernel_count(normal) == 1);
+    const sn::tensor<float, 4> moved = data::random_shift(x, 2, key);
+    CHECK(allclose(normal, (moved - 0.5F) / 0.25F));
+    CHECK(error_of([&] { data::random_crop(x, 7, 4, key); }) ==
+          "augment: a shift of 0 and a part of 7 x 4 make no sense for images of shape (20, 6, 6, "
+          "1).");
+    CHECK(error_of([&] { data::random_shift(x, -1, key); }).find("augment: a shift of -1") == 0);
 }
