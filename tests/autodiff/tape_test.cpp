@@ -222,3 +222,28 @@ TEST_CASE("types: half and bfloat16 gradients keep their type") {
         CHECK(get(x.grad()).of == std::vector<double>{2, 4});
     });
 }
+
+TEST_CASE("explain_gradient says what runs back, and the count holds it") {
+    const fvar2 x(sn::tensor<float, 2>{{1, 2}, {3, 4}}), w(sn::tensor<float, 2>{{1, 0}, {0, 1}});
+    const auto e = tanh(matmul(x, w));
+    static_assert(sn::gradient_kernel_count_v<decltype(e)> == 3);  // tanh, both products
+    sn::launch_counter ran;
+    CHECK(says(sn::explain_gradient(e), "3 kernels"));
+    CHECK(ran.launches() == 0);
+    fvar2 y = e;
+    ran.reset();
+    y.backward(sn::tensor<float, 2>{{1, 1}, {1, 1}});
+    CHECK(ran.launches() == 3);
+    CHECK(x.has_grad());
+}
+
+TEST_CASE("equal elements share the gradient of a maximum or minimum") {
+    const fvar1 x(sn::tensor<float, 1>{3, 1, 3, 3});
+    const fvar0 y = max(x) * 6.0F;
+    y.backward();
+    CHECK(get(x.grad()).of == std::vector<double>{2, 0, 2, 2});
+    const fvar2 u(sn::tensor<float, 2>{{-1, -1}, {2, -3}});
+    const fvar1 v = min(u, axis<1>);
+    v.backward(sn::tensor<float, 1>{4, 1});
+    CHECK(get(u.grad()).of == std::vector<double>{2, 2, 0, 1});
+}

@@ -196,30 +196,36 @@ inline void check_versions(const recorded& r, const exec::binding& b) {
 
 namespace detail {
 
-/// What arrives at an array, given `part` for what node `through` sees of it: where windows
-/// overlap, the sum.
-inline exec::made_array spread(const exec::binding& b,
-                               short through,
-                               const exec::made_array& part,
-                               const accumulator& sums) {
-    const ir::graph_view& g = b.table->graph;
-    const ir::node& x = g.n[through];
-    const ir::array_ref base =
-        x.k == ir::kind::leaf ? b.leaf[x.slot] : ir::base_of(g, through, b.shape, b.value);
-    exec::made_array all = zeros_like(base, part.memory->where());
-    exec::made_array seen{ir::seen_through(g, all.array, x.view, b.slice), all.memory};
-    sums.add_to_windows(seen, part);
-    if (x.k == ir::kind::leaf) return all;
-    const ir::array_ref& inside = b.at(x.in[0]);
-    if (ir::is_padded(x)) {
-        all.array = ir::sliced(all.array, 0xff, b.slice[x.axes]);
-        for (int j = 0; j < max_rank; ++j) all.array.extent[j] = inside.extent[j];
-    } else {
-        for (int j = 0; j < max_rank; ++j) all.array.extent[j] = inside.extent[j];
-        ir::make_row_major(all.array);
+/// The gradient of an array of which a node sees windows or slices.
+struct seen_gradient {
+    exec::made_array all{}, seen{};  // of the array; as the node sees it
+
+    /// Without a value. `empty`: the parts that are seen lie apart; they need no zeros where they
+    /// make up the array.
+    seen_gradient(const exec::binding& b, short through, device where) {
+        const ir::graph_view& g = b.table->graph;
+        const ir::node& x = g.n[through];
+        const ir::array_ref base =
+            x.k == ir::kind::leaf ? b.leaf[x.slot] : ir::base_of(g, through, b.shape, b.value);
+        all = empty_like(base, where);
+        seen = {ir::seen_through(g, all.array, x.view, b.slice), all.memory};
+        apart = overlapping_axis(seen.array, 0) < 0;
+        if (!apart || bytes_of(seen.array) != bytes_of(all.array))
+            runtime::fill_zero(all.array.data, where, bytes_of(all.array));
     }
-    return all;
-}
+    /// The gradient of what the node's operand is.
+    exec::made_array of_operand(const exec::binding& b, short through) const {
+        const ir::node& x = b.table->graph.n[through];
+        exec::made_array r = all;
+        if (x.k == ir::kind::leaf) return r;
+        const ir::array_ref& inside = b.at(x.in[0]);
+        if (ir::is_padded(x)) r.array = ir::sliced(r.array, 0xff, b.slice[x.axes]);
+        for (int j = 0; j < max_rank; ++j) r.array.extent[j] = inside.extent[j];
+        if (!ir::is_padded(x)) ir::make_row_major(r.array);
+        return r;
+    }
+    bool apart = false;
+};
 
 }  // namespace detail
 
@@ -229,7 +235,8 @@ struct nowhere {
 };
 
 /// Runs the gradients of one place: calls take(part, gradient) for each part of one that is wanted.
-/// A part that is all of a variable's gradient is written to its home if `at_home(variable)`.
+/// A part that is all of a variable's gradient is written to its home if `at_home(variable)`, one
+/// that is seen in windows which lie apart to its places.
 /// `between` adds up what arrives at values between two programs.
 template <class Take, class AtHome>
 void run_segment(exec::binding& b,
@@ -243,12 +250,24 @@ void run_segment(exec::binding& b,
         return p.slot < 0 ? nullptr : inputs[static_cast<std::size_t>(p.slot)].get();
     };
     exec::target to[ir::max_roots];
+    std::unique_ptr<detail::seen_gradient> seen_as[ir::max_roots];
     for (int k = 0; k < s.parts; ++k) {
-        variable_state* const input = input_of(s.part[k]);
-        if (!input || s.part[k].through >= 0 || !at_home(*input)) continue;
+        const ir::gradient_part& p = s.part[k];
+        variable_state* const input = input_of(p);
+        const ir::array_ref& root = b.at(b.table->graph.root[k]);
+        if (p.slot >= 0 && !input) continue;
+        if (p.through >= 0) {
+            auto& g = seen_as[k] = std::make_unique<detail::seen_gradient>(b, p.through, b.where);
+            if (!g->apart || !exec::detail::same_extents(root, g->seen.array)) continue;
+            to[k].write_through = to[k].present = true;
+            to[k].array = g->seen.array;
+            to[k].memory = &g->seen.memory;
+            continue;
+        }
+        if (!input || !at_home(*input)) continue;
         const exec::made_array& home = input->home;
-        bool taken = !exec::detail::same_extents(b.at(b.table->graph.root[k]), home.array) ||
-                     !(home.memory->where() == b.where);
+        bool taken =
+            !exec::detail::same_extents(root, home.array) || !(home.memory->where() == b.where);
         for (int j = 0; j < k; ++j) taken = taken || to[j].memory == &input->home.memory;
         if (taken) continue;
         to[k].write_through = to[k].present = true;
@@ -261,15 +280,20 @@ void run_segment(exec::binding& b,
         const variable_state* const input = input_of(p);
         if (p.slot >= 0 && !input) continue;
         const accumulator& sums = input ? *input->sums : between;
+        if (const auto& g = seen_as[k]) {
+            if (!to[k].write_through) {
+                exec::made_array part{to[k].array, std::move(to[k].fresh)};
+                if (!exec::detail::same_extents(part.array, g->seen.array))
+                    part = sums.sum_to(part, g->seen.array);
+                sums.add_to_windows(g->seen, part);
+            }
+            take(p, g->of_operand(b, p.through));
+            continue;
+        }
         exec::made_array part{to[k].array, std::move(to[k].fresh)};
         if (!part.memory) part.memory = *to[k].memory;
-        const ir::array_ref* seen = nullptr;
-        if (p.through >= 0)
-            seen = &b.at(p.through);
-        else if (p.slot >= 0)
-            seen = &b.leaf[p.slot];
-        if (seen && !exec::detail::same_extents(part.array, *seen)) part = sums.sum_to(part, *seen);
-        if (p.through >= 0) part = detail::spread(b, p.through, part, sums);
+        if (p.slot >= 0 && !exec::detail::same_extents(part.array, b.leaf[p.slot]))
+            part = sums.sum_to(part, b.leaf[p.slot]);
         take(p, std::move(part));
     }
 }

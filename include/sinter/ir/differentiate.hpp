@@ -171,7 +171,10 @@ private:
     constexpr void visit_reduction(short i, const node& x, symbolic dy) {
         const symbolic a = at(x.in[0]), y = at(i);
         const auto summed = [&](symbolic v) { return at(g_.reduce(sum_, x.axes, v.id())); };
-        const auto as_number = [&](symbolic mask) { return at(g_.cast(mask.id(), x.type)); };
+        // A choice, not a conversion: compilers make vectors of the former.
+        const auto as_number = [&](symbolic mask) {
+            return choose(mask, y.number(1), y.number(0));
+        };
         if (x.op == sum_) {
             flow(a.id(), at(g_.expand_like(dy.id(), a.id())));
         } else if (x.op == reduction_id<red::max> || x.op == reduction_id<red::min>) {
