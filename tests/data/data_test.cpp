@@ -232,7 +232,7 @@ TEST_CASE("every image becomes one that it may become, and all of these come equ
             const sn::tensor<float, 4> x = slice(all, sn::range(1, s[0] + 1));
             sn::launch_counter ran;
             const sn::tensor<float, 4> made = data::augment(x, r.options, sn::random_key(7));
-            CHECK(ran.launches() == 1);
+            CHECK((ran.launches() == 1 || s[0] == 0));
             auto count = choices_in(made, s, r.options);
             if (d.is_emulator()) continue;
             CHECK(static_cast<int>(count.size()) == r.choices);
