@@ -150,7 +150,7 @@ bool goes_wrong(random_program& p, policy rules) {
 TEST_CASE("random graphs: fused, split and node by node agree") {
     constexpr unsigned count = 20000;
     int reductions = 0, contractions = 0, aliases = 0, splits = 0, several = 0, fused = 0,
-        large = 0, counted = 0, more_stages = 0;
+        ended = 0, large = 0, counted = 0, more_stages = 0;
     for (unsigned seed = 0; seed < count; ++seed) {
         CAPTURE(seed);
         const random_options options = options_of(seed);
@@ -175,6 +175,13 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
             REQUIRE(o.counts.products <= products);
         }
         fused += o.stages == 1;
+        if (seed % 4 == 3) {
+            policy apart;
+            apart.totals = false;
+            const outcome s = judge(p, apart);
+            REQUIRE_MESSAGE(s.right, s.why);
+            ended += s.stages > o.stages;
+        }
 
         const bound_program b = p.bind();
         if (options.exact) {
@@ -204,7 +211,7 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
                   << " with contractions, " << aliases << " with aliased leaves, " << splits
                   << " needed the split plan, " << several << " several launches of a stage, "
                   << fused << " one kernel, " << large << " large stages, " << counted
-                  << " with their work counted");
+                  << " with their work counted, " << ended << " with totals in one kernel");
     CHECK(reductions * 10 >= static_cast<int>(count) * 3);
     CHECK(contractions * 5 >= static_cast<int>(count));
     CHECK(aliases * 5 >= static_cast<int>(count));
@@ -213,6 +220,7 @@ TEST_CASE("random graphs: fused, split and node by node agree") {
     CHECK(fused > 1000);
     CHECK(counted > 1000);
     CHECK(large > 0);
+    CHECK(ended > 0);
     CHECK(more_stages > 0);
 }
 

@@ -97,7 +97,8 @@ template <class Team>
 void run_long_rows(const row_plan& p,
                    const stage_loops& code,
                    const ir::bound_stage& b,
-                   int threads) {
+                   int threads,
+                   std::byte* totals) {
     const team_memory memory(threads + 1, engine_bytes(code, p.block.room(), p.rows()));
     const int64 rows = whole_groups(p.rows());
     int most = 0;
@@ -129,6 +130,7 @@ void run_long_rows(const row_plan& p,
                 w.engine.copy_part(pass, f, states + (chunk * folds + f) * each);
         }
     };
+    if (totals != nullptr) lead.engine.totals().start();
     for (int64 i = 0; i < p.outer_tiling().count; ++i) {
         lead.engine.begin(i);
         for (int k = 0; k < code.passes; ++k) {
@@ -154,17 +156,68 @@ void run_long_rows(const row_plan& p,
         }
         lead.engine.leave();
     }
+    if (totals != nullptr) lead.engine.totals().leave(totals);
+}
+
+/// Rows that are reduced over as well.
+template <class Team>
+void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stage& b) {
+    using engine = worker<row_engine>;
+    const int64 tiles = b.rows == 0 ? 0 : p.outer_tiling().count;
+    bool columns = false, elements = false;
+    for (const total_value& t : code.totals) {
+        columns = columns || t.columns;
+        elements = elements || t.reg < 0;
+    }
+    // Merging a part costs as much as a row of the totals.
+    constexpr int64 most_parts = 32, least_rows = 4;
+    const int64 parts =
+        std::min({tiles, most_parts, columns ? std::max<int64>(b.rows / least_rows, 1) : tiles});
+    const int64 each = row_totals::bytes(p, code);
+    const borrowed states(each * std::max<int64>(parts, 1));
+    const int threads =
+        Team::size(work_of(code, p.outer().length * std::max<int64>(p.row().length, 1)));
+    if (threads > 1 && tiles < 2 * threads && p.chunks() > 1 && !elements && tiles > 0) {
+        run_long_rows<Team>(p, code, b, threads, states.data());
+        return finish_totals(p, code, b, states.data(), 1);
+    }
+    const auto run_part = [&](row_engine& e, int64 i) {
+        e.totals().start();
+        for (int64 t = tiles * i / parts; t < tiles * (i + 1) / parts; ++t) e.run(t);
+        e.totals().leave(states.data() + i * each);
+    };
+    if (threads < 2 || parts < 2) {
+        alignas(arena::line) std::byte small[stack_bytes];
+        if (parts > 0) {
+            engine w(p, code, b, small, stack_bytes);
+            for (int64 i = 0; i < parts; ++i) run_part(w.engine, i);
+        }
+        return finish_totals(p, code, b, states.data(), parts);
+    }
+    const team_memory memory(threads,
+                             engine_bytes(code, p.block.room(), p.rows()) + 2 * each +
+                                 code.made.count * (p.kept() * 8 + arena::line));
+    struct share {
+        engine w;
+        const decltype(run_part)& part;
+        void operator()(int64 i) { part(w.engine, i); }
+    };
+    Team::template run<share>(threads, parts, [&](int thread) {
+        return share{{p, code, b, memory.part(thread), memory.size()}, run_part};
+    });
+    finish_totals(p, code, b, states.data(), parts);
 }
 
 template <class Team>
 void run_rows(const stage_loops& code, const ir::bound_stage& b) {
     const row_plan p(code, b);
+    if (code.totals.count > 0) return run_totals<Team>(p, code, b);
     using engine = worker<row_engine>;
     const int64 tiles = p.outer_tiling().count;
     const int threads =
         Team::size(work_of(code, p.outer().length * std::max<int64>(p.row().length, 1)));
     if (threads > 1 && tiles < 2 * threads && p.chunks() > 1)
-        return run_long_rows<Team>(p, code, b, threads);
+        return run_long_rows<Team>(p, code, b, threads, nullptr);
     if (threads < 2 || tiles < 2) {
         alignas(arena::line) std::byte small[stack_bytes];
         engine w(p, code, b, small, stack_bytes);
@@ -222,7 +275,7 @@ template <class Team, engine_kind Kind, bool Lifts>
 void run_stage(const stage_loops& code, const ir::bound_stage& b) {
     const int rank = b.outer_rank + (Kind == engine_kind::elements ? b.row_rank : 0);
     for (int d = 0; d < rank; ++d)
-        if (b.extent[d] == 0) return;
+        if (b.extent[d] == 0 && code.totals.count == 0) return;
     if constexpr (Kind == engine_kind::product) {
         run_product<Team>(code, b);
     } else {

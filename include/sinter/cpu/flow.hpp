@@ -19,7 +19,8 @@ struct decoded {
     constexpr decoded() { C::select(writer{at}); }
     /// One value for the whole row: held by a register.
     constexpr bool uniform(int j) const {
-        return at[j].h == ir::how::scalar || at[j].h == ir::how::constant || at[j].row_constant;
+        return at[j].h == ir::how::scalar || at[j].h == ir::how::constant ||
+               (at[j].row_constant && !at[j].is_late());
     }
     /// The register of value j; that of C::size: how many there are.
     constexpr short reg(int j) const {
@@ -90,10 +91,12 @@ struct flow {
     /// Marks what pass w delivers.
     static constexpr void want(const decoded<C>& code, int w, bool (&need)[size]) {
         for (int j = 0; j < C::size; ++j)
-            if (code.at[j].h == ir::how::reduce && code.at[j].level == w + 1)
+            if ((code.at[j].h == ir::how::reduce || code.at[j].h == ir::how::total) &&
+                code.at[j].level == w + 1)
                 need[code.at[j].in[0]] = true;
         for (int j = 0; j < C::stores; ++j)
-            if (code.writes_in(j) == w) need[C::stored(j)] = true;
+            if (code.writes_in(j) == w && !code.at[C::stored(j)].is_late())
+                need[C::stored(j)] = true;
     }
 
 private:
@@ -254,15 +257,21 @@ private:
         constexpr auto folds = ir::pass<C, W>::folds();
         for (int k = 0; k < folds.count; ++k)
             at[count++] = {goes_to::fold, code.at[folds.at[k]].in[0], folds.at[k]};
+        for (int j = 0; j < C::size; ++j) {
+            const ir::instr& x = code.at[j];
+            if (x.h == ir::how::total && x.level == W + 1 && !code.uniform(x.in[0]))
+                at[count++] = {goes_to::fold, x.in[0], static_cast<short>(j)};
+        }
+        const int all_folds = count;
         for (int j = 0; j < C::stores; ++j) {
             const int v = C::stored(j);
-            if (!code.uniform(v) && W == code.writes_in(j))
+            if (!code.uniform(v) && !code.at[v].is_late() && W == code.writes_in(j))
                 at[count++] = {goes_to::store, static_cast<short>(v), static_cast<short>(j)};
         }
         for (int j = 0; j < C::size; ++j) {
             if (!f.kept[j] || f.first[j] != W || f.reads(code.at[j], j, W, V == apart)) continue;
             bool folded = false;  // then the reduction reads what is kept
-            for (int k = 0; k < folds.count; ++k) folded = folded || at[k].value == j;
+            for (int k = 0; k < all_folds; ++k) folded = folded || at[k].value == j;
             if (!folded)
                 at[count++] = {
                     goes_to::keep, static_cast<short>(j), static_cast<short>(f.made.find(j))};

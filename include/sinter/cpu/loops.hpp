@@ -87,6 +87,21 @@ struct row_value {
     bool one_for_all = false;  // a store of a scalar or constant: its register has one value
 };
 
+/// A reduction over the rows: of a register of theirs, or of elements (the last pass delivers these
+/// in the same order), down the columns or of all.
+struct total_value {
+    const fold_ops* fold;
+    short reg;   // of the rows; -1: of elements
+    short late;  // its number among the values that are known when all rows are done
+    bool columns;
+};
+/// A store of such a value.
+struct late_store {
+    short store, late;
+    dtype type;
+    bool columns;
+};
+
 /// The registers of many rows: values of register r stand side by side, one for each row, from
 /// first + r * stride on. Loops read from row `at` on.
 struct row_lanes {
@@ -142,6 +157,16 @@ struct stage_loops {
     const short* store_bytes = nullptr;
     table<made_value> made;
     table<row_value> scalars, constants, row_stores;
+    table<total_value> totals;
+    table<late_store> late_stores;
+    int lates = 0;
+    // Computes what follows from the totals: value k of column i lies at late + k * stride + i *
+    // its size, that of the whole stage where column 0 would be.
+    void (*after)(std::byte* late,
+                  int64 stride,
+                  const ir::scalar_bits* scalar,
+                  const void* functors,
+                  int64 columns) = nullptr;
     loop pass[ir::max_passes], side[2];
     const product_kernels* product = nullptr;  // null: no core
     // The engine, compiled with the threads of this backend or without.

@@ -3,8 +3,7 @@
 #pragma once
 
 #include "sinter/cpu/row_plan.hpp"
-#include "sinter/cpu/row_values.hpp"
-#include "sinter/cpu/tally.hpp"
+#include "sinter/cpu/totals.hpp"
 
 namespace sinter::cpu {
 
@@ -21,6 +20,7 @@ public:
         for (int k = 0; keeps && k < code.made.count; ++k)
             if (code.made[k].kept && context_.load[code.loads + 1 + k].data == nullptr)
                 context_.made[k] = m.bytes(p.kept() * code.made[k].bytes);
+        if (code.totals.count > 0) totals_ = new (m.array<row_totals>(1)) row_totals(p, code, m);
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
             for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
@@ -31,7 +31,7 @@ public:
             new (pass_ + k) runner(context_, code.pass[k], p.block, r);
             part_[k] = tallies;
             whole_[k] = tallies + (levels - 1) * pass_[k].folds();
-            for (int f = 0; f < levels * pass_[k].folds(); ++f)
+            for (int f = 0; f < levels * this->folds(k); ++f)
                 new (tallies++) tally(pass_[k].fold(f % pass_[k].folds()), m, p.rows());
         }
     }
@@ -95,24 +95,32 @@ public:
     void fold(int k, int64 chunk) {
         runner& r = pass_[k];
         if (!r.wanted()) return;
-        for (int f = 0; f < r.folds(); ++f) part_[k][f].start(outer_.count);
+        for (int f = 0; f < folds(k); ++f) part_[k][f].start(outer_.count);
         const tiling& by = plan_.row_tiling();
         const int64 first = chunk * plan_.chunk, end = std::min(first + plan_.chunk, by.count);
         for (int64 i = first; i < end; ++i) {
             const tile t = by.at(plan_.row(), i);
             if (plan_.lanes) {
                 r.evaluate(outer_, t, i);
-                for (int f = 0; f < r.folds(); ++f)
+                for (int f = 0; f < folds(k); ++f)
                     part_[k][f].across(r.value(f), t.count, t.begin, r.value_bytes(f));
             } else {
                 r.evaluate(t, outer_, i);
-                for (int f = 0; f < r.folds(); ++f) part_[k][f].along(r.value(f), t.count, t.begin);
+                for (int f = 0; f < folds(k); ++f) part_[k][f].along(r.value(f), t.count, t.begin);
             }
+            if (totals_ != nullptr && k + 1 == context_.code.passes)
+                totals_->take(r, i, t.count, outer_.count);
         }
     }
     /// False where pass k has nothing to do with elements.
     bool walks(int k) const { return pass_[k].wanted(); }
-    int folds(int k) const { return pass_[k].folds(); }
+    /// Reductions of rows that pass k completes.
+    int folds(int k) const {
+        const bool of_totals = totals_ != nullptr && k + 1 == context_.code.passes;
+        return of_totals ? 0 : pass_[k].folds();
+    }
+    /// Where the stage reduces its rows: what they give, from start() to leave().
+    row_totals& totals() { return *totals_; }
     /// Copies what part() yields.
     void copy_part(int k, int f, std::byte* to) {
         std::memcpy(
@@ -127,6 +135,7 @@ public:
     void finish(int k) { results(k, whole_[k]); }
     /// Writes the values of the rows.
     void leave() {
+        if (totals_ != nullptr) totals_->take_rows(context_, outer_.count);
         for (const row_value& v : context_.code.row_stores) {
             operand& o = context_.store[v.number];
             if (o.data == nullptr) continue;
@@ -160,6 +169,7 @@ private:
     tally *part_[ir::max_passes], *whole_[ir::max_passes];
     tile outer_;
     std::byte* narrow_ = nullptr;
+    row_totals* totals_ = nullptr;
 };
 
 }  // namespace sinter::cpu

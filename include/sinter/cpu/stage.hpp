@@ -6,6 +6,7 @@
 #include "sinter/cpu/engine.hpp"
 #include "sinter/cpu/fold.hpp"
 #include "sinter/cpu/inner.hpp"
+#include "sinter/cpu/late.hpp"
 #include "sinter/cpu/product.hpp"
 
 namespace sinter::cpu {
@@ -216,6 +217,46 @@ struct stage_table {
         }
         return r;
     }
+    static constexpr int late_count(bool stores) {
+        int n = 0;
+        if (stores)
+            for (int k = 0; k < C::stores; ++k) n += code_of<C>.at[C::stored(k)].is_late();
+        else
+            for (const ir::instr& x : code_of<C>.at) n += x.h == ir::how::total;
+        return n;
+    }
+    template <int J>
+    static constexpr void add_total(total_value*& to) {
+        constexpr ir::instr x = code_of<C>.at[J];
+        if constexpr (x.h == ir::how::total) {
+            constexpr dtype of = code_of<C>.at[x.in[0]].type;
+            const bool row = code_of<C>.uniform(x.in[0]);
+            *to++ = {&fold_ops_of<ir::reduction_op<x.op>, of, x.type>,
+                     row ? code_of<C>.reg(x.in[0]) : short{-1},
+                     late_of<C>::number(J),
+                     !x.row_constant};
+        }
+    }
+    template <int... J>
+    static constexpr auto make_totals(ints<J...>) {
+        array<total_value, late_count(false)> r{};
+        [[maybe_unused]] total_value* to = r.data();
+        (add_total<J>(to), ...);
+        return r;
+    }
+    static constexpr auto make_late_stores() {
+        array<late_store, late_count(true)> r{};
+        std::size_t n = 0;
+        for (int k = 0; k < C::stores; ++k) {
+            const int j = C::stored(k);
+            const ir::instr& x = code_of<C>.at[j];
+            if (x.is_late())
+                r[n++] = {static_cast<short>(k), late_of<C>::number(j), x.type, !x.row_constant};
+        }
+        return r;
+    }
+    static constexpr auto totals = make_totals(make_ints<C::size>{});
+    static constexpr auto late_stores = make_late_stores();
     static constexpr auto load_bytes = make_load_bytes();
     static constexpr auto store_bytes = make_store_bytes();
     static constexpr auto made = make_made();
@@ -264,6 +305,12 @@ struct stage_table {
         s.scalars = {scalars.data(), scalar_list.count};
         s.constants = {constants.data(), row_store_count(true)};
         s.row_stores = {row_stores.data(), row_store_count(false)};
+        if constexpr (late_count(false) > 0) {
+            s.totals = {totals.data(), late_count(false)};
+            s.late_stores = {late_stores.data(), late_count(true)};
+            s.lates = late_of<C>::number(C::size);
+            if (s.lates > late_count(false)) s.after = &late_of<C>::run;
+        }
         make_passes(s, make_ints<ir::max_passes>{});
         for (const ir::instr& x : code_of<C>.at)
             for (int w = 0; w < passes; ++w)

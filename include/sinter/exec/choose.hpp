@@ -49,7 +49,7 @@ inline bool find_launches(const program_table& t,
                 const int64 times = x.row_constant ? rows : rows * length;
                 if (x.h == ir::how::load)
                     work += tuning::host_element_flops * ir::elements_of(value[s.node_of[n]]);
-                else if (x.h == ir::how::reduce)
+                else if (x.h == ir::how::reduce || x.h == ir::how::total)
                     work += rows * length;
                 else if (x.h == ir::how::compute)
                     work += times * ir::info_of(x.op).flops *

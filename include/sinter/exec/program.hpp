@@ -127,7 +127,7 @@ struct planned {
     template <int K>
     static constexpr bool uses_functors() {
         for (int i = 0; i < stage<K>.size; ++i)
-            if (stage<K>.code[i].h == ir::how::compute && stage<K>.code[i].op == ir::op_user)
+            if (stage<K>.code[i].has_value() && stage<K>.code[i].h != ir::how::constant)
                 return true;
         return false;
     }

@@ -243,6 +243,17 @@ struct count : made_of<A> {
         return g.extent(A::emit(g), Axes, D);
     }
 };
+/// `A` broadcast to the shape of `B`, of which no element is read.
+template <class A, class B>
+struct spread : made_of<A, B> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = largest(A::rank, B::rank), nodes = room(A::nodes + B::nodes + 1L);
+    template <class G>
+    static constexpr auto emit(G& g) {
+        const auto a = A::emit(g);
+        return g.expand_like(a, B::emit(g));
+    }
+};
 /// `A` without `Axes`, along which it has extent 1.
 template <unsigned char Axes, class A>
 struct dropped : made_of<A> {

@@ -46,8 +46,13 @@ std::string flops_text(Number n) {
     return b;
 }
 
+inline int totals_of(const stage_view& s) {
+    int n = 0;
+    for (int i = 0; i < s.size; ++i) n += s.code[i].h == how::total;
+    return n;
+}
 inline bool is_pure_reduction(const stage_view& s) {
-    if (s.head.passes != 2 || s.head.core >= 0) return false;
+    if (s.head.passes != 2 || s.head.core >= 0 || totals_of(s) > 0) return false;
     for (int k = 0; k < s.stores; ++k) {
         const instr& x = s.code[s.store[k].value];
         if (!x.row_constant && x.level > 0) return false;
@@ -82,14 +87,16 @@ stage_cost cost_of(const Explanation& e,
         const int64 elements = elements_of(e.value[s.node_of[i]]);
         // Computed again in every pass that needs it.
         const int times = x.loops ? __builtin_popcount(x.loops) : 1;
-        c.operations += x.h == how::compute || x.h == how::reduce || x.h == how::core;
+        const bool computes = x.h == how::compute || x.h == how::after,
+                   reduces = x.h == how::reduce || x.h == how::total;
+        c.operations += computes || reduces || x.h == how::core;
         if (x.h == how::load) {
             if (!x.is_coordinate() && !is_repeated_load(s, names, i))
                 c.read += detail::bytes_of_value(e.value[s.node_of[i]], n.type);
-        } else if (x.h == how::compute) {
+        } else if (computes) {
             if (x.op == op_take) c.read += elements * size_of(n.type);
             c.flops += elements * info_of(x.op).flops * times;
-        } else if (x.h == how::reduce) {
+        } else if (reduces) {
             c.flops += elements_of(e.value[n.in[0]]);
         } else if (x.h == how::core) {
             int64 length = 1;
@@ -128,6 +135,7 @@ std::string explain_text(const Explanation& e) {
         const stage_cost c = cost_of(e, s, names);
         r += "kernel " + std::to_string(k + 1) + ": " + detail::kind_text(s);
         if (s.head.passes > 1) r += ", " + std::to_string(s.head.passes) + " passes over each row";
+        if (detail::totals_of(s)) r += ", then totals of the rows";
         r += "\n";
         for (const std::string& line : stage_formulas<Explanation>(e, s, names).lines())
             r += "    " + line + "\n";
@@ -178,7 +186,7 @@ std::string dot_label(const Explanation& e, const stage_view& s, int i) {
     const instr& x = s.code[i];
     const node& n = e.g.n[s.node_of[i]];
     if (x.h == how::core) return "matmul";
-    if (x.h == how::reduce) return reduction_info_of(x.op).name;
+    if (x.h == how::reduce || x.h == how::total) return reduction_info_of(x.op).name;
     if (x.h == how::scalar && n.k == kind::address) return "array";
     if (x.h == how::scalar) return n.k == kind::scalar ? "s" + std::to_string(n.slot) : "extent";
     if (x.h == how::constant) {

@@ -185,9 +185,9 @@ public:
             term t = term_of(i);
             const instr& x = s_.code[i];
             std::string name = stored_name(i);
-            const bool computed = x.h == how::compute || x.h == how::reduce || x.h == how::core;
-            if (name.empty() && computed &&
-                (x.h == how::reduce || uses_[count(i)] > 1 || t.text.size() > 70))
+            const bool folds = x.h == how::reduce || x.h == how::total;
+            const bool computed = folds || x.h == how::compute || x.h == how::core || x.is_late();
+            if (name.empty() && computed && (folds || uses_[count(i)] > 1 || t.text.size() > 70))
                 name = names_.fresh();
             if (!name.empty()) {
                 r.push_back(name + " = " + t.text);
@@ -245,7 +245,7 @@ private:
         if (x.h == how::core)
             return {"matmul(" + text_[count(s_.head.core_a)].text + ", " +
                     text_[count(s_.head.core_b)].text + ")"};
-        if (x.h == how::reduce) return {reduction(x, n)};
+        if (x.h == how::reduce || x.h == how::total) return {reduction(x, n)};
         if (x.op == op_cast)
             return {std::string("astype<") + name_of(x.type) + ">(" + arguments(x) + ")"};
         if (x.op == op_user) return {"f" + std::to_string(n.slot) + "(" + arguments(x) + ")"};

@@ -37,6 +37,12 @@ inline bool widen(int64* extent, const array_ref& a, unsigned char axes, int ran
     return true;
 }
 
+inline bool fills(const array_ref& a, const stage_launch& f, int axes, int rank) {
+    for (int j = 0; j < rank; ++j)
+        if ((axes >> j & 1) && a.extent[j] != f.extent[j]) return false;
+    return true;
+}
+
 // The space that one store walks, and what it needs there.
 inline bool frame_of(
     const graph_view& g, const stage_view& s, const array_ref* value, int store, stage_launch& f) {
@@ -47,14 +53,15 @@ inline bool frame_of(
         for (const short c : s.code[i].in)
             if (c >= 0) f.needed.add(c);
     }
-    const auto fills_row = [&](const array_ref& a) {
-        for (int j = 0; j < g.axes; ++j)
-            if ((s.row_axes >> j & 1) && a.extent[j] != f.extent[j]) return false;
-        return true;
-    };
-    for (int i = 0; i < s.size; ++i)
-        if (f.needed[i] && s.code[i].h == how::reduce && !fills_row(value[g.n[s.node_of[i]].in[0]]))
+    const auto fills_row = [&](const array_ref& a) { return fills(a, f, s.row_axes, g.axes); };
+    for (int i = 0; i < s.size; ++i) {
+        if (!f.needed[i]) continue;
+        const short in = g.n[s.node_of[i]].in[0];
+        if (s.code[i].h == how::reduce && !fills_row(value[in])) return false;
+        // What is counted once for each row must have all rows.
+        if (s.code[i].h == how::total && !fills(value[in], f, ~g.n[in].ones & 0xff, g.axes))
             return false;
+    }
     const stage_store& to = s.store[store];
     if (!s.code[to.value].row_constant && !fills_row(value[to.node])) return false;
     if (s.head.core < 0 || !f.needed[s.head.core]) return true;
@@ -69,6 +76,13 @@ inline bool frame_of(
            widen(f.extent, value[core.in[1]], core.axes, g.axes);
 }
 
+// True when nothing that the launch needs varies along the row.
+inline bool has_no_row(const graph_view& g, const stage_view& s, const stage_launch& f) {
+    for (int i = 0; i < s.size; ++i)
+        if (f.needed[i] && (~g.n[s.node_of[i]].ones & s.row_axes)) return false;
+    return true;
+}
+
 }  // namespace detail
 
 /// The launches of stage `s`, at most one per store, into `out`; gives their number, or -1 when a
@@ -79,23 +93,30 @@ inline int frames_of(const graph_view& g,
                      const array_ref* value,
                      stage_launch* out) {
     int n = 0;
-    for (int k = 0; k < s.stores; ++k) {
-        stage_launch f;
-        if (!detail::frame_of(g, s, value, k, f)) return -1;
-        f.stores = 1U << k;
-        int same = 0;
-        for (; same < n; ++same) {
-            bool equal = true;
-            for (int j = 0; j < max_rank; ++j) equal &= out[same].extent[j] == f.extent[j];
-            if (equal) break;
+    for (const bool late : {false, true})
+        for (int k = 0; k < s.stores; ++k) {
+            const instr& x = s.code[s.store[k].value];
+            if (x.is_late() != late) continue;
+            stage_launch f;
+            if (!detail::frame_of(g, s, value, k, f)) return -1;
+            f.stores = 1U << k;
+            // A total of values per row does not mind how long the rows are.
+            const bool short_rows = late && detail::has_no_row(g, s, f);
+            int same = 0;
+            for (; same < n; ++same) {
+                bool equal = true;
+                for (int j = 0; j < max_rank; ++j)
+                    equal &=
+                        out[same].extent[j] == f.extent[j] || (short_rows && (s.row_axes >> j & 1));
+                if (equal) break;
+            }
+            if (same == n) {
+                out[n++] = f;
+                continue;
+            }
+            out[same].stores |= f.stores;
+            out[same].needed.add(f.needed);
         }
-        if (same == n) {
-            out[n++] = f;
-            continue;
-        }
-        out[same].stores |= f.stores;
-        out[same].needed.add(f.needed);
-    }
     return n;
 }
 

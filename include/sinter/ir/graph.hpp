@@ -246,6 +246,8 @@ private:
             if ((y.ones & axes) == axes) return a;
             if (y.k == kind::reduction && y.op == red)  // a sum of sums is one sum
                 return fold(red, static_cast<unsigned char>(axes | y.axes), y.in[0], rank);
+            if ((y.ones | axes) == 0xff && is_reordered(y))  // the order does not matter to a total
+                return fold(red, static_cast<unsigned char>(~n[y.in[0]].ones), y.in[0], rank);
         }
         node x;
         x.k = kind::reduction;
@@ -256,6 +258,19 @@ private:
         x.rank = static_cast<signed char>(rank);
         x.ones = static_cast<unsigned char>(y.ones | axes);
         return add(x);
+    }
+    // True for a computed value with its axes in another order.
+    constexpr bool is_reordered(const node& x) const {
+        if (x.k != kind::index_map || x.slot >= 0 || x.value != 0 || x.view < 0) return false;
+        const view_step& v = views[x.view];
+        int named = 0, shown = 0;
+        for (int j = 0; j < max_rank; ++j) {
+            const int axis = v.map.at[j] < 0 ? 0 : 1 << v.map.at[j];
+            if (named & axis) return false;
+            named |= axis;
+            shown |= ~n[x.in[0]].ones & 1 << j;
+        }
+        return v.parent < 0 && v.slot < 0 && (named & shown) == shown;
     }
     // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
     struct sink {

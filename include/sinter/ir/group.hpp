@@ -1,38 +1,31 @@
 // Groups stored values into stages, and proves that the rows of a stage have one length.
 #pragma once
 
-#include "sinter/ir/cut.hpp"
+#include "sinter/ir/totals.hpp"
 
 namespace sinter::ir {
 
 template <int Cap>
-struct grouper : cutter<Cap> {
-    using base = cutter<Cap>;
+struct grouper : totaller<Cap> {
+    using base = totaller<Cap>;
     using base::base, base::g, base::p, base::rules, base::near, base::core, base::fold, base::drop,
-        base::level, base::arrays;
-    using typename base::set;
+        base::level, base::arrays, base::state, base::late;
+    using typename base::set, typename base::stage_state;
 
-    // What a stage holds so far.
-    struct stage_state {
-        set values;  // everything evaluated at the stage's coordinates
-        set all;     // and what its contraction's operands need
-        set stored;
-        unsigned char frame = 0, drop = 0, level = 0;
-        short stores = 0;
-    };
-    stage_state state[max_stages]{};
     short reduced_by[Cap]{};  // the stage that computes a reduction, plus one
 
     /// Gives every stored value a stage. A contraction or reduction that two stages would compute
     /// is the reason to store one more value: its number; -1 when all is done.
     constexpr short group_all() {
-        for (short v = 0; v < g.size; ++v) {
-            if (!p.live[v] || !p.stored[v]) continue;
-            const short s = place(v);
-            if (s < 0) return shared_with_other(v);
-            const short r = rules.reduce_once ? reduced_before(v, s) : short{-1};
-            if (r >= 0) return r;
-        }
+        // What only the caller reads may end the kernel of a value that comes after it.
+        for (const bool last : {false, true})
+            for (short v = 0; v < g.size; ++v) {
+                if (!p.live[v] || !p.stored[v] || waits(v) != last) continue;
+                const short s = place(v);
+                if (s < 0) return shared_with_other(v);
+                const short r = rules.reduce_once ? reduced_before(v, s) : short{-1};
+                if (r >= 0) return r;
+            }
         const short v = rules.split ? short{-1} : computed_twice();
         if (v >= 0 && rules.store_dear) return v;
         if (v >= 0) this->name_dear(v, -1);
@@ -49,21 +42,40 @@ private:
         }
         return p.stored[j] && !this->source(j) ? p.stage_of[j] : short{-1};
     }
+    /// True when `v` folds, other stored values fold other axes, and nothing needs `v`.
+    constexpr bool waits(short v) const {
+        if (!ends_rows() || fold[v] == 0 || core[v] >= 0) return false;
+        bool others = false;
+        for (short j = 0; j < g.size; ++j) {
+            if (j == v || !p.live[j] || !p.stored[j]) continue;
+            if (near[j].has(v) || (core[j] >= 0 && this->sides(core[j]).has(v))) return false;
+            others |= fold[j] != 0 && fold[j] != fold[v];
+        }
+        for (short j = static_cast<short>(v + 1); j < g.size; ++j)
+            if (p.live[j] && g.n[j].k == kind::index_map && g.n[j].in[0] == v) return false;
+        return others;
+    }
+    constexpr bool ends_rows() const { return rules.totals && !rules.split; }
+
     constexpr short place(short v) {
         const bool contracted = core[v] >= 0;
         set all = near[v], side;
         if (contracted) side = this->sides(core[v]);
         all.add(side);
         // Values read at other coordinates come from earlier stages, others may share this one.
-        short lowest = 0;
+        short lowest = 0, end = 0;  // for what needs the results of a kernel when it ends: `lowest`
         for (int j = all.next(0); j >= 0; j = all.next(j + 1)) {
             if (j == v && g.n[j].k != kind::index_map) continue;
             const short jj = static_cast<short>(j), from = made_by(jj);
             if (from < 0) continue;
             const bool strict = rules.in_order && (g.n[j].k == kind::index_map || side.has(j));
             const short first = static_cast<short>(from + strict);
-            if (first > lowest) lowest = first;
+            if (first > end) end = first;
+            const short whole = static_cast<short>(from + (strict || late[jj]));
+            if (whole > lowest) lowest = whole;
         }
+        for (short s = end; ends_rows() && s < p.stages; ++s)
+            if (this->ends_in(v, s) && ends(v, s)) return s;
         const stage_state alone = alone_state(v, all);
         for (short s = lowest; s < p.stages; ++s)
             if (joins(v, alone, s)) return s;
@@ -90,6 +102,22 @@ private:
             t.stores = static_cast<short>(t.stores + (g.root[k] == v));
         if (t.stores == 0) t.stores = 1;
         return t;
+    }
+    /// Adds `v`, which is a total over the rows of stage `s`, if the kernel has room for it.
+    constexpr bool ends(short v, short s) {
+        stage_state& t = state[s];
+        const stage_state a = alone_state(v, near[v]);
+        set values = t.values, stored = t.stored;
+        values.add(a.values);
+        stored.add(v);
+        if (rules.capacity && (t.level >= max_passes || t.stores + a.stores > max_stage_stores ||
+                               !this->fits(values, stored)))
+            return false;
+        t.values = values, t.all.add(values), t.stored = stored;
+        t.stores = static_cast<short>(t.stores + a.stores);
+        late[v] = true;
+        p.stage_of[v] = s;
+        return true;
     }
     /// Adds `v` to stage `s` if one kernel can compute both and thereby reads an array once.
     constexpr bool joins(short v, const stage_state& a, short s) {

@@ -6,14 +6,18 @@
 // reductions fold; none in a map). Pass k walks the row and completes the reductions of level k;
 // the last pass also writes the results. A value is a row constant when it has one value per row. A
 // stage may be built around one contraction, its core: then two more loops evaluate the core's
-// operands.
+// operands. And it may end with totals: reductions over its rows, of values per row or of elements
+// (then down the columns, or of everything), and what is computed from these when all rows are
+// done.
 #pragma once
 
 #include "sinter/ir/reductions.hpp"
 
 namespace sinter::ir {
 
-enum class how : unsigned char { load, scalar, constant, compute, reduce, core };
+/// A total reduces over rows, `after` computes from totals: a row constant has one value for the
+/// whole stage, else one per column. Their `level` is the number of passes.
+enum class how : unsigned char { load, scalar, constant, compute, reduce, core, total, after };
 
 /// The loops of a stage: passes 0..max_passes-1, then the two operands of its contraction.
 inline constexpr int max_passes = 6, side_a = 6, side_b = 7, loop_count = 8;
@@ -43,8 +47,10 @@ struct instr {
     uint64 value = 0;  // constant: the bits of a double or int64; user functor: its slot
 
     SINTER_HD constexpr bool is_coordinate() const { return h == how::load && op == 1; }
+    /// True for what is known only when all rows are done.
+    SINTER_HD constexpr bool is_late() const { return h == how::total || h == how::after; }
     SINTER_HD constexpr bool has_value() const {
-        return h == how::constant || (h == how::compute && op == op_user);
+        return h == how::constant || ((h == how::compute || h == how::after) && op == op_user);
     }
     SINTER_HD constexpr uint64 word() const {
         return static_cast<uint64>(h) | static_cast<uint64>(op) << 4 |
@@ -157,11 +163,20 @@ SINTER_HD constexpr auto reductions_of() {
     return C::select(is_reduce{});
 }
 
+struct is_row_total {
+    SINTER_HD constexpr bool operator()(const instr& x) const { return x.h == how::total; }
+};
+/// True when stage C ends with totals over its rows.
+template <class C>
+SINTER_HD constexpr bool has_totals() {
+    return C::select(is_row_total{}).count > 0;
+}
+
 /// True when the only values written are per row, after a single pass: such a stage may split its
 /// rows over blocks (the reduce kernel) and need not keep a row in one block.
 template <class C>
 SINTER_HD constexpr bool is_pure_reduction() {
-    bool pure = C::head().passes == 2 && C::head().core < 0;
+    bool pure = C::head().passes == 2 && C::head().core < 0 && !has_totals<C>();
     for (int j = 0; j < C::stores; ++j)
         pure = pure && (C::at(C::stored(j)).row_constant || C::at(C::stored(j)).level == 0);
     return pure;

@@ -75,8 +75,10 @@ struct lowering {
         for (int k = 0; k < r.stores; ++k) r.store[k].value = at[r.store[k].node];
         r.head.passes = 1;
         for (int i = 0; i < r.size; ++i)
-            if (r.code[i].level >= r.head.passes)
+            if (!r.code[i].is_late() && r.code[i].level >= r.head.passes)
                 r.head.passes = static_cast<unsigned char>(r.code[i].level + 1);
+        for (int i = 0; i < r.size; ++i)
+            if (r.code[i].is_late()) r.code[i].level = r.head.passes;
         if (r.head.passes > max_passes) throw "Sinter: a stage has too many passes.";
         for (int k = 0; k < r.head.passes; ++k) mark_loop(k);
         for (int k = 0; k < 2; ++k)
@@ -89,7 +91,8 @@ private:
         return is_source(g.n[i].k) || (p.stored[i] && !(epilogue && p.stage_of[i] == stage));
     }
     constexpr bool evaluated(short j) const {
-        return r.code[j].h != how::scalar && r.code[j].h != how::constant;
+        const how h = r.code[j].h;
+        return h != how::scalar && h != how::constant && !r.code[j].is_late();
     }
     constexpr void in_loop(short j, int loop) {
         r.code[j].loops = static_cast<unsigned char>(r.code[j].loops | 1 << loop);
@@ -132,7 +135,9 @@ private:
         } else if (x.k == kind::contraction) {
             emit_core(i, x, y);
         } else {
-            y.h = x.k == kind::reduction ? how::reduce : how::compute;
+            y.h = x.k != kind::reduction                    ? how::compute
+                  : folds_rows(x, g.n[x.in[0]], r.row_axes) ? how::total
+                                                            : how::reduce;
             y.op = x.op;
             if (x.k == kind::pointwise && x.op == op_user) y.value = static_cast<uint64>(x.slot);
             for (int k = 0; k < 3; ++k) {
@@ -141,6 +146,7 @@ private:
                 const instr& z = r.code[y.in[k]];
                 if (z.level > y.level) y.level = z.level;
                 if (r.head.core >= 0 && !z.row_constant) y.row_constant = false;
+                if (z.is_late()) y.h = how::after;
             }
             if (y.h == how::reduce) check_reduction(i, x, y);
             y.may_spread = y.h == how::compute && may_spread(x);
@@ -206,7 +212,8 @@ private:
 
     /// The pass that writes the results: the last; the first when only values per row follow.
     constexpr int storing_pass() const {
-        if (r.head.passes != 2 || r.head.core >= 0) return r.head.passes - 1;
+        if (r.head.passes != 2 || r.head.core >= 0 || r.count(how::total) > 0)
+            return r.head.passes - 1;
         for (int k = 0; k < r.stores; ++k) {
             const instr& x = r.code[r.store[k].value];
             if (!x.row_constant && x.level > 0) return 1;
@@ -215,8 +222,12 @@ private:
     }
     // Walks backwards from what the loop of pass k must deliver.
     constexpr void mark_loop(int k) {
-        if (k == storing_pass())
-            for (int j = 0; j < r.stores; ++j) in_loop(r.store[j].value, k);
+        if (k == storing_pass()) {
+            for (int j = 0; j < r.stores; ++j)
+                if (!r.code[r.store[j].value].is_late()) in_loop(r.store[j].value, k);
+            for (int i = 0; i < r.size; ++i)
+                if (r.code[i].h == how::total) in_loop(r.code[i].in[0], k);
+        }
         const unsigned char bit = static_cast<unsigned char>(1 << k);
         for (int i = r.size - 1; i >= 0; --i) {
             instr& y = r.code[i];

@@ -16,6 +16,7 @@ struct policy {
          plain_operands = true, one_row_set = true, store_dropped = true, store_repeated = true,
          store_partial = true, store_wider = true, store_reshaped = true, contract_once = true,
          reduce_once = true, capacity = true, in_order = true, same_frame = true;
+    bool totals = true;  // reductions over the rows of a kernel end in that kernel
 };
 
 /// Which values are stored, why, and by which stage; the stages run in order.

@@ -32,6 +32,7 @@ public:
     void run() {
         ++counts_.launches;
         const unsigned char outer = static_cast<unsigned char>(~(s_.row_axes | s_.core_axes));
+        total_.assign(static_cast<std::size_t>(s_.size), {});
         for (walk w(f_.extent, outer); !w.done; w.next()) {
             for (int j = 0; j < max_rank; ++j)
                 if (outer >> j & 1) at_[j] = w.at[j];
@@ -43,8 +44,13 @@ public:
             }
             for (int k = 0; k < s_.head.passes; ++k) run_pass(k);
             for (int k = 0; k < s_.stores; ++k)
-                if (s_.code[s_.store[k].value].row_constant) write(k, row_);
+                if (const instr& x = s_.code[s_.store[k].value]; x.row_constant && !x.is_late())
+                    write(k, row_);
+            for (int i = 0; i < s_.size; ++i)
+                if (total_of(i) && s_.code[s_.code[i].in[0]].row_constant)
+                    take(i, 0, get(s_.code[i].in[0], 0));
         }
+        run_totals();
     }
 
 private:
@@ -101,7 +107,63 @@ private:
                    r.v[static_cast<std::size_t>(s.value)],
                    b_.g.n[s.node].type);
     }
+    // ---- totals over the rows
+    bool total_of(int i) const { return f_.needed[i] && s_.code[i].h == how::total; }
+    void take(int i, std::size_t column, cell x) {
+        auto& columns = total_[static_cast<std::size_t>(i)];
+        if (columns.size() <= column) columns.resize(column + 1);
+        columns[column].push_back(x);
+        ++counts_.folds;
+    }
+    void run_totals() {
+        for (int j = 0; j < max_rank; ++j) at_[j] = 0;
+        compute_totals(0, true);
+        std::size_t column = 0;
+        for (walk w(f_.extent, s_.row_axes); !w.done; w.next()) {
+            for (int j = 0; j < max_rank; ++j)
+                if (s_.row_axes >> j & 1) at_[j] = w.at[j];
+            compute_totals(column++, false);
+        }
+    }
+    // Totals of one column, or those that have one value, and what follows from them.
+    void compute_totals(std::size_t column, bool one) {
+        for (int i = 0; i < s_.size; ++i) {
+            const instr& x = s_.code[i];
+            if (!f_.needed[i]) continue;
+            if (one && (x.h == how::scalar || x.h == how::constant))
+                set(row_, i, uniform_cell(node_of(i), b_.value, b_.scalars));
+            if (one && x.h == how::compute && x.row_constant && x.level == 0 && number(i))
+                set(row_, i, compute(i, 0));
+            if (!x.is_late() || x.row_constant != one) continue;
+            if (x.h == how::after) {
+                set(one ? row_ : element_, i, compute(i, 0));
+                continue;
+            }
+            auto& columns = total_[static_cast<std::size_t>(i)];
+            if (columns.size() <= column) columns.resize(column + 1);
+            set(one ? row_ : element_,
+                i,
+                fold_cells(x.op,
+                           s_.code[x.in[0]].type,
+                           columns[column].data(),
+                           static_cast<int64>(columns[column].size())));
+        }
+        for (int k = 0; k < s_.stores; ++k)
+            if (const instr& x = s_.code[s_.store[k].value]; x.is_late() && x.row_constant == one)
+                write(k, one ? row_ : element_);
+    }
+    // True for what is computed from numbers alone.
+    bool number(int i) const {
+        const instr& x = s_.code[i];
+        if (x.h != how::compute) return x.h == how::scalar || x.h == how::constant;
+        for (const short c : x.in)
+            if (c >= 0 && !number(c)) return false;
+        return true;
+    }
+
     bool writes_in(int k) const {
+        for (int i = 0; i < s_.size; ++i)
+            if (s_.code[i].h == how::total) return k == s_.head.passes - 1;
         if (s_.head.passes != 2 || s_.head.core >= 0) return k == s_.head.passes - 1;
         for (int j = 0; j < s_.stores; ++j) {
             const instr& x = s_.code[s_.store[j].value];
@@ -117,6 +179,7 @@ private:
             if (x.h == how::compute) set(row_, i, compute(i, k));
         }
         for (auto& f : folded_) f.clear();
+        std::size_t column = 0;
         for (walk w(f_.extent, s_.row_axes); !w.done; w.next()) {
             for (int j = 0; j < max_rank; ++j)
                 if (s_.row_axes >> j & 1) at_[j] = w.at[j];
@@ -128,9 +191,14 @@ private:
                     folded_[static_cast<std::size_t>(i)].push_back(get(x.in[0], k));
                 }
             }
+            ++column;
             if (!writes_in(k)) continue;
             for (int j = 0; j < s_.stores; ++j)
-                if (!s_.code[s_.store[j].value].row_constant) write(j, element_);
+                if (const instr& x = s_.code[s_.store[j].value]; !x.row_constant && !x.is_late())
+                    write(j, element_);
+            for (int i = 0; i < s_.size; ++i)
+                if (total_of(i) && !s_.code[s_.code[i].in[0]].row_constant)
+                    take(i, s_.code[i].row_constant ? 0 : column - 1, get(s_.code[i].in[0], k));
         }
         for (int j = 0; j < max_rank; ++j)
             if (s_.row_axes >> j & 1) at_[j] = 0;
@@ -183,6 +251,7 @@ private:
     int64 at_[max_rank]{};
     registers_at row_, element_;
     std::vector<std::vector<cell>> folded_;
+    std::vector<std::vector<std::vector<cell>>> total_;  // by instruction and column
 };
 
 /// The arrays that the stages of one run share.

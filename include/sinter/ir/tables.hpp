@@ -148,4 +148,10 @@ constexpr unsigned char folded_axes(const node& x, const node& operand) {
     return a ? a : x.axes;
 }
 
+/// True when reduction `x`, computed by a stage that folds `row_axes`, reduces over the rows of
+/// that stage.
+constexpr bool folds_rows(const node& x, const node& operand, unsigned char row_axes) {
+    return row_axes != 0 && folded_axes(x, operand) != row_axes;
+}
+
 }  // namespace sinter::ir

@@ -41,6 +41,11 @@ template <class C>
 SINTER_HD constexpr bool store_is_per_row(int j) {
     return C::at(C::stored(j)).row_constant;
 }
+/// True when store `j` writes what is known when all rows are done.
+template <class C>
+SINTER_HD constexpr bool store_is_late(int j) {
+    return C::at(C::stored(j)).is_late();
+}
 template <class C, int J>
 using stored_t = storage_t<C::at(C::stored(J)).type>;
 template <class C, int J>
@@ -193,7 +198,8 @@ struct store_value {
     SINTER_DEVICE void operator()(number<K>) const {
         static_assert(C::stores <= 64, "A kernel stores at most 64 results.");
         constexpr bool row_value = store_is_per_row<C>(K);
-        if constexpr (S == which::all || row_value == (S == which::per_row)) {
+        if constexpr (!store_is_late<C>(K) &&
+                      (S == which::all || row_value == (S == which::per_row))) {
             if (a.store[K].data && !(skip >> K & 1))
                 write<C, K>(a, o.store[K], ir::pass<C, W>::template get<C::stored(K)>(v, row));
         }

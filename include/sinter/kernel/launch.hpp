@@ -14,7 +14,7 @@ namespace sinter::kernel {
 template <class C, class Sync = device_sync>
 launch_plan<C, Sync> plan_launch(const ir::bound_stage& b, const device_limits& d) {
     launch_plan<C, Sync> p;
-    if (b.rows == 0) {
+    if (b.rows == 0 && !ir::has_totals<C>()) {
         p.nothing = true;
         return p;
     }

@@ -25,6 +25,7 @@
 
 #include "sinter/kernel/row_group.hpp"
 #include "sinter/kernel/row_place.hpp"
+#include "sinter/kernel/row_totals.hpp"
 
 namespace sinter::kernel {
 
@@ -56,6 +57,7 @@ struct row {
     bool last_walk;                                         // the last pass has to walk the row
     unsigned char* partials;                                // of teams
     unsigned* counters;                                     // two per team, 0 before and after
+    totals_layout totals;
     SINTER_DEVICE void operator()() const;
 };
 
@@ -71,9 +73,12 @@ struct row_work {
     row_place<C, kernel> place;
     row_group<Sync> group;
     ir::registers<C> values;  // the row's
+    total_states<C, false> totals;
 
     SINTER_DEVICE row_work(const kernel& kernel_, unsigned char* states, unsigned char* buffers)
-        : k(kernel_), place(kernel_, buffers), group(kernel_, states) {}
+        : k(kernel_), place(kernel_, buffers), group(kernel_, states) {
+        totals.clear();
+    }
 
     template <class States>
     struct fold_into {
@@ -84,8 +89,11 @@ struct row_work {
             s.step(v, row, position + static_cast<int64>(static_cast<uint32>(e) * apart));
         }
     };
-    struct fold_nothing {
-        SINTER_DEVICE void step(int, const ir::registers<C>&, const ir::registers<C>&) {}
+    struct fold_totals {
+        total_states<C, false>& s;
+        SINTER_DEVICE void step(int, const ir::registers<C>& v, const ir::registers<C>& row) {
+            s.template step<false>(v, row);
+        }
     };
 
     /// Walks the row; calls sink(position of element 0) for each strip.
@@ -105,8 +113,8 @@ struct row_work {
                 strip<C, Sweep, strip_width<C>(), reading::own, which::all> s;
                 s.load(a, at, k.g.wide, &place.kept);
                 if constexpr (Store) {
-                    fold_nothing none;
-                    s.template compute<true>(values, a, at, none);
+                    fold_totals fold{totals};
+                    s.template compute<true>(values, a, at, fold);
                     s.store(a, at, k.g.wide, k.once);
                 } else {
                     fold_into<States> fold{*states, from - place.shift + u, k.g.apart};
@@ -120,8 +128,10 @@ struct row_work {
         if (place.live) take_row_values<C, W, reading::own>(values, k.a, place.base);
         if constexpr (W + 1 == passes) {
             if (k.last_walk) walk<sweep<C, W, W>, true, int>(nullptr);
-            if (place.live && place.lane == 0 && place.member() == 0)
+            if (place.live && place.lane == 0 && place.member() == 0) {
                 store_values<C, W, which::per_row>(values, values, k.a, place.base, ~k.once);
+                totals.template step<true>(values, values);
+            }
         } else {
             constexpr int last = last_of_walk<C, W>();
             fold_states<C, W, last> s;
@@ -156,6 +166,8 @@ SINTER_DEVICE void row<C, Sync>::operator()() const {
         work.template run_from<0>();
     }
     work.group.leave();
+    if constexpr (ir::has_totals<C>())
+        row_end<C, row<C, Sync>, Sync>{*this, states}.run(work.totals);
 }
 
 #endif

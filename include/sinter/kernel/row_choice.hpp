@@ -103,7 +103,8 @@ private:
         int votes = 0;
         for (int i = 0; i < f_.loads + f_.stores; ++i) {
             if (i < f_.loads ? f_.read_in[i] == 0
-                             : !operand(i).data || f_.store_per_row[i - f_.loads])
+                             : !operand(i).data || f_.store_per_row[i - f_.loads] ||
+                                   f_.store_late[i - f_.loads])
                 continue;
             const int64 outer = magnitude(operand(i).stride[b_.outer_rank - 1]);
             const int64 inner = magnitude(operand(i).stride[axis_]);
@@ -131,6 +132,7 @@ private:
     }
     // True when rows are shared by teams of blocks: they do not fit into one block, or are few.
     bool choose_team() {
+        if (b_.rows == 0) return false;
         const int64 resident = static_cast<int64>(d_.sm_count) * tuning::team_blocks_per_sm;
         const int64 of_states = states(tuning::team_threads / simt::warp_size, 1);
         const int64 each = room(tuning::team_blocks_per_sm) - of_states;
@@ -192,6 +194,7 @@ private:
 
     void finish() {
         row_layout& g = c_.g;
+        c_.grid = larger(c_.grid, 1);
         lay_strips(g, g.lanes);
         const int64 warps = c_.block / simt::warp_size;
         g.state_bytes = static_cast<unsigned>(states(warps, g.across ? g.rows : 1));

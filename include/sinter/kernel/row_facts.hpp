@@ -16,6 +16,9 @@ struct row_facts {
     dtype load_type[most]{}, store_type[most]{};
     unsigned char read_in[most]{};  // bit w: walk w reads load j element by element
     bool store_per_row[most]{};
+    bool store_late[most]{};  // written when all rows are done
+    int total_bytes = 0;      // of the states of totals of the whole stage
+    bool totals = false;
     bool per_row_apart = false;  // strips do not store values of rows
 };
 
@@ -28,6 +31,7 @@ constexpr row_facts row_facts_of(
     for (int j = 0; j < stores; ++j) {
         f.store_type[j] = code[stored[j]].type;
         f.store_per_row[j] = code[stored[j]].row_constant;
+        f.store_late[j] = code[stored[j]].is_late();
     }
     unsigned walk[ir::max_passes]{};
     for (int w = 0; w < passes; ++w) {
@@ -43,6 +47,7 @@ constexpr row_facts row_facts_of(
                 f.read_in[f.loads] = static_cast<unsigned char>(f.read_in[f.loads] | 1U << w);
         ++f.loads;
     }
+    for (int i = 0; i < size; ++i) f.totals |= code[i].h == ir::how::total;
     return f;
 }
 
@@ -63,7 +68,10 @@ constexpr int state_bytes_of(const ir::instr* code, int size, int passes) {
         most = bytes > most ? bytes : most;
         w = last;
     }
-    return most;
+    int bytes = 0;
+    for (int r = 0; r < size; ++r)
+        if (code[r].h == ir::how::total && code[r].row_constant) bytes += 8;
+    return bytes > most ? bytes : most;
 }
 
 namespace detail {
@@ -86,7 +94,8 @@ protected:
     // True for what strips load or store.
     bool in_strips(int i) const {
         if (i < f_.loads) return f_.read_in[i] != 0;
-        return operand(i).data && !(f_.per_row_apart && f_.store_per_row[i - f_.loads]);
+        const int j = i - f_.loads;
+        return operand(i).data && !f_.store_late[j] && !(f_.per_row_apart && f_.store_per_row[j]);
     }
     bool neighbours(int i, int axis) const { return in_strips(i) && operand(i).stride[axis] == 1; }
     int64 phase(int i) const {

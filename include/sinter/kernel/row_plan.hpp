@@ -12,6 +12,8 @@ constexpr row_facts row_facts_for() {
     row_facts f =
         row_facts_of(code_of<C>().at, C::size, stored_of<C>().at, C::stores, C::head().passes);
     f.state_bytes = largest_fold_states<C>();
+    f.total_bytes = total_state_bytes<C>();
+    if (f.total_bytes > f.state_bytes) f.state_bytes = f.total_bytes;
     static_assert(largest_fold_states<C>() <=
                   state_bytes_of(code_of<C>().at, C::size, C::head().passes));
     return f;
@@ -30,18 +32,29 @@ void plan_row(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_li
         k.kept_size[j] = c.kept_size[j];
     }
     k.once = detail::stored_once<C>(b);
-    k.last_walk = false;
+    k.last_walk = totals_elements<C>();
     for (int j = 0; j < C::stores; ++j)
-        k.last_walk |= b.store[j].data && (!store_is_per_row<C>(j) || !(k.once >> j & 1));
+        k.last_walk |= b.store[j].data && !store_is_late<C>(j) &&
+                       (!store_is_per_row<C>(j) || !(k.once >> j & 1));
     p.block.x = c.block;
     p.grid.x = static_cast<unsigned>(c.grid);
     p.shared_bytes = static_cast<unsigned>(c.shared_bytes);
+    int64 counters = 0, partials = 0;
     if (c.g.team > 1) {
         const int64 teams = c.grid / c.g.team;
         p.cooperative = true;
-        p.zeroed_bytes = detail::round_up(teams * 2 * static_cast<int64>(sizeof(unsigned)), 16);
-        p.workspace_bytes = p.zeroed_bytes + teams * 2 * c.g.partial_bytes;
+        counters = teams * 2;
+        partials = teams * 2 * c.g.partial_bytes;
     }
+    if constexpr (ir::has_totals<C>()) {
+        k.totals.counter = static_cast<unsigned>(counters);
+        k.totals.partials = partials;
+        counters += c.grid > 1;
+        partials += c.grid > 1 ? c.grid * facts.total_bytes : 0;
+    }
+    if (counters == 0) return;
+    p.zeroed_bytes = detail::round_up(counters * static_cast<int64>(sizeof(unsigned)), 16);
+    p.workspace_bytes = p.zeroed_bytes + partials;
 }
 
 }  // namespace sinter::kernel

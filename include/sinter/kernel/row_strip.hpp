@@ -26,7 +26,7 @@ SINTER_HD constexpr int strip_width_of(const ir::instr* code,
             widest = size_of(code[i].type);
     for (int j = 0; j < stores; ++j) {
         const ir::instr& x = code[stored[j]];
-        if (!x.row_constant && size_of(x.type) > widest) widest = size_of(x.type);
+        if (!x.row_constant && !x.is_late() && size_of(x.type) > widest) widest = size_of(x.type);
     }
     int width = tuning::vector_bytes / widest;
     if (width > tuning::strip_most) width = tuning::strip_most;
@@ -295,7 +295,8 @@ struct strip {
     };
     template <int K>
     SINTER_HD static constexpr bool stored() {
-        return Stored == which::all || store_is_per_row<C>(K) == (Stored == which::per_row);
+        return !store_is_late<C>(K) &&
+               (Stored == which::all || store_is_per_row<C>(K) == (Stored == which::per_row));
     }
     struct pack_one {
         strip& s;

@@ -67,7 +67,12 @@ struct cross_entropy_of {
             const auto rows = rows_of_labels<Smooth>(logits, label, options);
             if constexpr (R == reduction::mean) {
                 const auto valid = astype<storage_t<t>>(label != options.ignore_index);
-                return astype<storage_t<given>>(sum(rows) / sum(valid));
+                // As many as the logits have rows, known when compiling: so both sums are one walk.
+                const auto row = max(logits, axis<-1>, keepdims);
+                const auto each =
+                    make<sym::spread<symbol_of<decltype(valid)>, symbol_of<decltype(row)>>>(valid,
+                                                                                            row);
+                return astype<storage_t<given>>(sum(rows) / sum(each));
             } else {
                 return reduced<given>(rows);
             }
