@@ -115,8 +115,8 @@ auto cross_entropy(X&& x, Y&& y, const cross_entropy_options& o) {
 /// logsumexp(x) - x[label]; of the probabilities of all classes, -sum(p * log_softmax(x)). The mean
 /// over all rows, or with `cross_entropy<reduction::none>` and `<reduction::sum>` the rows or their
 /// sum. Rows labelled -100 are left out; a label outside [0, classes) gives NaN. Half and bfloat16
-/// compute in float. The rows are one kernel that reads the logits once where rows fit on chip, the
-/// mean or the sum is one more.
+/// compute in float. One kernel, the mean or sum included, reads the logits once where rows fit on
+/// chip.
 template <reduction R = reduction::mean, expression X, expression Y>
 auto cross_entropy(X&& logits, Y&& labels) {
     return detail::cross_entropy<R, false>(
