@@ -28,7 +28,7 @@ void measure(
     all[0] = rows;
     // Labels that can be learned: where units die instead, Adam's moments fade into numbers that
     // processors are slow at.
-    const sn::tensor<float, R> x = sn::normal<float>(all, sn::random_key(1));
+    const sn::tensor<float, R> x = sn::normal<float>(all, 0, 1, sn::random_key(1));
     const sn::tensor<std::int64_t, 1> y =
         argmax(slice(reshape(x, sn::shape<2>{rows, 784}), sn::_, sn::range(0, 10)), sn::axis<1>);
     auto optimizer = make(sn::optim::parameters_of(net));
