@@ -98,6 +98,11 @@ TEST_CASE("views") {
                 return reshape(exp(x), sn::shape{7, 5}) * reshape(x, sn::shape{7, 5});
             },
             a));
+        CHECK(agrees(
+            [](auto& x) {
+                return flatten(transpose(reshape(exp(x), sn::shape{7, 5}))) * flatten(x);
+            },
+            a));
         CHECK(agrees([](auto& x) { return transpose(exp(x)) * slice(transpose(x), range(0, 1)); },
                      a));
     });

@@ -160,6 +160,10 @@ TEST_CASE("views of expressions") {
         const tensor<float, 2> deep = transpose(reshape(transpose(x) * 2, shape{3, 8})) + 1;
         CHECK(difference(get(deep),
                          doubled_plus_one(transposed(reals({3, 8}, transposed(m).of)))) == "");
+        // Another shape of such a view: its order counts, not that in memory.
+        const tensor<float, 1> flat = flatten(transpose(reshape(x * 2 + 1, shape{3, 8})));
+        CHECK(difference(get(flat),
+                         reals({24}, doubled_plus_one(transposed(reals({3, 8}, m.of))).of)) == "");
     });
 }
 

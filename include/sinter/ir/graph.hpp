@@ -124,7 +124,7 @@ struct graph : graph_nodes<Cap> {
     }
     /// `a` stored in row-major order and seen under the shape of `like`.
     constexpr short reshape_like(short a, short like) {
-        if (n[a].k == kind::leaf) a = pointwise(op_cast, n[a].type, a);
+        a = in_row_major(a);
         node x;
         x.k = kind::index_map;
         x.type = n[a].type;
@@ -136,9 +136,7 @@ struct graph : graph_nodes<Cap> {
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {
-        // An array may lie in any order, coordinates nowhere: a conversion to its own type copies.
-        if (n[a].k == kind::leaf || n[a].k == kind::coordinate)
-            a = pointwise(op_cast, n[a].type, a);
+        a = in_row_major(a);
         node x;
         x.k = kind::index_map;
         x.type = n[a].type;
@@ -231,6 +229,15 @@ struct graph : graph_nodes<Cap> {
 
 private:
     using base::take_shape;
+
+    // An array, or a view of a stored value, may lie in any order, coordinates nowhere: a
+    // conversion to its own type copies.
+    constexpr short in_row_major(short a) {
+        const node& x = n[a];
+        const bool ordered =
+            x.k != kind::leaf && x.k != kind::coordinate && (x.k != kind::index_map || x.view < 0);
+        return ordered ? a : pointwise(op_cast, x.type, a);
+    }
 
     // What computing `a` from arrays costs; no more is counted than `most`.
     constexpr int flops_up_to(short a, int most) const {
