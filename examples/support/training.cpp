@@ -40,6 +40,7 @@ int run(const char* name,
         ->check(CLI::PositiveNumber);
     app.add_option("--lr", options.lr, "learning rate")->check(CLI::PositiveNumber);
     app.add_option("--seed", options.seed, "seed of whatever is random");
+    if (!options.out.empty()) app.add_option("--out", options.out, "the picture that is written");
     CLI11_PARSE(app, argc, argv);
     try {
         train(options);

@@ -12,7 +12,7 @@
 namespace examples {
 
 struct training_options {
-    std::string data{}, device = "auto";
+    std::string data{}, device = "auto", out{};
     int epochs = 1, batch = 32;
     float lr = 0.1F;
     std::uint64_t seed = 1;
