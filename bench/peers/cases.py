@@ -84,6 +84,33 @@ def matmul_bias_relu(xp, a, b, bias):
     return xp.relu(a @ b + bias)
 
 
+# Examples, extent, channels, filters, window, stride, zeros: the list of bench/conv.cpp.
+CONVOLUTIONS = {
+    "lenet_1": (32, 28, 1, 6, 5, 1, 2),
+    "lenet_2": (32, 14, 6, 16, 5, 1, 0),
+    "resnet_stem": (1, 224, 3, 64, 7, 2, 3),
+    "resnet_1": (1, 56, 64, 64, 3, 1, 1),
+    "resnet_2_first": (1, 56, 64, 128, 3, 2, 1),
+    "resnet_2_short": (1, 56, 64, 128, 1, 2, 0),
+    "resnet_2": (1, 28, 128, 128, 3, 1, 1),
+    "resnet_3_first": (1, 28, 128, 256, 3, 2, 1),
+    "resnet_3_short": (1, 28, 128, 256, 1, 2, 0),
+    "resnet_3": (1, 14, 256, 256, 3, 1, 1),
+    "resnet_4_first": (1, 14, 256, 512, 3, 2, 1),
+    "resnet_4_short": (1, 14, 256, 512, 1, 2, 0),
+    "resnet_4": (1, 7, 512, 512, 3, 1, 1),
+    "image": (1, 224, 3, 64, 3, 1, 1),
+}
+
+
+def conv2d(stride, zeros):
+    """Images (n, h, w, c) and filters (f, h, w, c), as Sinter has them."""
+    def conv2d(xp, x, w, bias):
+        return xp.relu(xp.conv2d(x, w, stride, zeros) + bias)
+
+    return conv2d
+
+
 def small_assign(xp, a, b, c):
     return a * b + c
 
@@ -130,5 +157,7 @@ def cases(on_cuda):
     for n in (512, 4096 if on_cuda else 1024):
         add(matmul, str(n), (n, n), (n, n))
         add(matmul_bias_relu, str(n), (n, n), (n, n), (n,))
+    for name, (n, extent, c, f, window, stride, zeros) in CONVOLUTIONS.items():
+        add(conv2d(stride, zeros), name, (n, extent, extent, c), (f, window, window, c), (f,))
     add(small_assign, "64", (64,), (64,), (64,))
     return found

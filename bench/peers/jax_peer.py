@@ -39,6 +39,10 @@ class Functions:
     def log_softmax(self, x):
         return self.jax.nn.log_softmax(x, axis=-1)
 
+    def conv2d(self, x, w, stride, zeros):
+        return self.jax.lax.conv_general_dilated(
+            x, w, (stride, stride), [(zeros, zeros)] * 2, dimension_numbers=("NHWC", "OHWI", "NHWC"))
+
     def layer_norm(self, x, scale, shift):
         centred = x - self.row_mean(x)
         return centred / self.sqrt(self.row_mean(centred * centred) + 1e-5) * scale + shift

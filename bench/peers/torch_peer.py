@@ -8,6 +8,7 @@ PyTorch is missing the file says so and the exit code is 0.
 """
 
 import argparse
+import re
 
 import cases
 import measure
@@ -35,6 +36,12 @@ class Functions:
 
     def log_softmax(self, x):
         return self.torch.log_softmax(x, dim=-1)
+
+    def conv2d(self, x, w, stride, zeros):
+        # Permuted arrays are what PyTorch calls channels_last: nothing is copied.
+        y = self.torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), w.permute(0, 3, 1, 2),
+                                            stride=stride, padding=zeros)
+        return y.permute(0, 2, 3, 1)
 
     def layer_norm(self, x, scale, shift):
         return self.torch.nn.functional.layer_norm(x, (x.shape[-1],), scale, shift)
@@ -79,6 +86,8 @@ def run(torch, options):
     functions = Functions(torch)
     benchmarks = []
     for family, size, shapes, function in cases.cases(on_cuda):
+        if not re.search(options.filter, f"{family}/{size}"):
+            continue
         where = "cuda" if on_cuda else "cpu"
         operands = [torch.rand(s, device=where) + 0.5 for s in shapes]
 
@@ -86,9 +95,11 @@ def run(torch, options):
             return function(functions, *operands)
 
         # One graph for each shape: what a user gets who fixes them.
-        compiled = torch.compile(lambda *x, f=function: f(functions, *x), dynamic=False)
+        compiled = None
+        if hasattr(torch, "compile") and not options.no_compile:
+            compiled = torch.compile(lambda *x, f=function: f(functions, *x), dynamic=False)
         for peer, call in (("torch", eager), ("torch_compile", lambda: compiled(*operands))):
-            if peer == "torch_compile" and options.no_compile:
+            if peer == "torch_compile" and compiled is None:
                 continue
             with torch.no_grad():
                 call()
@@ -116,6 +127,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--min-time", type=float, default=0.05)
+    parser.add_argument("--filter", default="", help="cases whose family/size this finds")
     parser.add_argument("--no-compile", action="store_true")
     options = parser.parse_args()
     try:

@@ -197,6 +197,19 @@ void check_broadcast_product(device d) {
         CHECK(difference(get(beside), stored<T>(map(plus, ab, vr))) == "");
     }
 }
+// exp of the column is computed once, not for every element of either.
+TEST_CASE("a costly function of a column before and behind a product") {
+    on_each_device([](device d) {
+        const auto va = random<float>({70, 33}, 1), vb = random<float>({33, 45}, 2),
+                   vc = random<float>({70, 1}, 3);
+        const auto a = put<float, 2>(va, d, layout::plain), b = put<float, 2>(vb, d, layout::plain);
+        const auto c = put<float, 2>(vc, d, layout::plain);
+        const tensor<float, 2> both = matmul(a * exp(c), b) * exp(c), e = exp(c), p = a * e,
+                               q = matmul(p, b), parts = q * e;
+        CHECK(sn::allclose(both, parts, 1e-5, 1e-4));
+    });
+}
+
 TEST_CASE("a product whose only row or column is broadcast") {
     on_each_device([](device d) {
         check_broadcast_product<float>(d);

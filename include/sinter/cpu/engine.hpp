@@ -277,7 +277,12 @@ void run_stage(const stage_loops& code, const ir::bound_stage& b) {
     for (int d = 0; d < rank; ++d)
         if (b.extent[d] == 0 && code.totals.count == 0) return;
     if constexpr (Kind == engine_kind::product) {
-        run_product<Team>(code, b);
+        if constexpr (Lifts) {
+            const lifted ready(code, b, &run_map<Team>);
+            run_product<Team>(code, ready.stage());
+        } else {
+            run_product<Team>(code, b);
+        }
     } else {
         if (Kind == engine_kind::elements &&
             work_of(code, 1) * b.rows * b.row_length < 2 * thread_work && run_plain(code, b))

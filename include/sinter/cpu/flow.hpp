@@ -114,8 +114,11 @@ private:
             for (const short i : x.in)
                 if (i >= 0) need[i] = true;
         }
-        if (!dear || C::head().core >= 0) return;
+        if (!dear) return;
         separate(code, w, need);
+        // Around a product only what can be computed beforehand has a loop of its own.
+        for (int j = 0; j < C::size && C::head().core >= 0; ++j)
+            if (own[j] == own_loop::always) own[j] = own_loop::no;
         // What a loop of its own reads is made before it.
         for (int j = C::size - 1; j >= 0; --j) {
             if (own[j] != own_loop::always || first[j] != w) continue;

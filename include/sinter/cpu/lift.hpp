@@ -15,7 +15,10 @@ public:
     using runs = void (*)(const stage_loops&, const ir::bound_stage&);
     /// `run` runs an elementwise stage.
     lifted(const stage_loops& code, const ir::bound_stage& b, runs run)
-        : code_(code), stage_(b), run_(run), rank_(b.outer_rank + b.row_rank) {
+        : code_(code),
+          stage_(b),
+          run_(run),
+          rank_(b.outer_rank + (code.product == nullptr ? b.row_rank : 0)) {
         const int loads = code.loads, made = code.made.count;
         load_ = memory_.array<ir::bound_operand>(loads + 1 + made);
         for (int k = 0; k < loads; ++k) new (load_ + k) ir::bound_operand(b.load[k]);

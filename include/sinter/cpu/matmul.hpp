@@ -31,7 +31,7 @@ public:
           result_(m.bytes(p.result_bytes())),
           packed_(m.bytes(p.packed_bytes())) {
         const auto each = [&](auto f) {
-            for (const input& i : code.pass[0].inputs)
+            for (const input& i : context_.chosen(code.pass[0]).inputs)
                 if (i.load != code.loads && context_.load[i.load].data != nullptr)
                     f(context_.load[i.load]);
             for (int j = 0; j < code.stores; ++j)
@@ -46,12 +46,25 @@ public:
             if (plain_->data == nullptr) plain_ = nullptr;
         }
         if (plain_ != nullptr) return;
+        operand& core = context_.load[code.loads];
+        core.bytes = p.kernel.bytes;
+        if (has_short_rows()) {
+            short_rows_ = m.bytes(p.rows * p.columns * p.kernel.bytes);
+            loop_space all = columns_, nothing;
+            all.push(rows_.axis[0], rows_.extent[0]);
+            all.length = columns_.length * rows_.length;
+            nothing.push(no_axis, 1);
+            space_ = block_space(all, 1024, nothing, 1);
+            core.stride[columns_.axis[0]] = p.m * p.kernel.bytes;
+            core.stride[rows_.axis[0]] = p.kernel.bytes;
+            epilogue_ =
+                new (m.array<runner>(1)) runner(context_, code.pass[0], space_, rows_are::one);
+            return;
+        }
         const loop_space rows = last_axis(rows_), columns = last_axis(columns_);
         rows_are_inner_ = p.n < 64 && p.n <= p.m;
         space_ = rows_are_inner_ ? block_space(rows, 256, columns, 8)
                                  : block_space(columns, 256, rows, 8);
-        operand& core = context_.load[code.loads];
-        core.bytes = p.kernel.bytes;
         if (rows.axis[0] != no_axis) core.stride[rows.axis[0]] = p.row_pitch();
         if (columns.axis[0] != no_axis) core.stride[columns.axis[0]] = p.column_pitch();
         epilogue_ = new (m.array<runner>(1)) runner(context_, code.pass[0], space_, rows_are::one);
@@ -154,7 +167,45 @@ private:
                    to - from,
                    bottom - top);
     }
+    /// True where results lie by short rows that the turned product has as columns: they are turned
+    /// back before the epilogue, which then walks many of them as one line.
+    bool has_short_rows() const {
+        if (!plan_.turned || plan_.few_columns || plan_.row_blocks != 1 || plan_.m > 64 ||
+            rows_.rank != 1 || columns_.rank != 1 || plan_.m == 1 || plan_.n == 1)
+            return false;
+        for (int k = 0; k < context_.code.stores; ++k) {
+            const operand& o = context_.store[k];
+            if (o.data != nullptr && o.stride[rows_.axis[0]] == o.bytes) return true;
+        }
+        return false;
+    }
+    void finish_short_rows(int64 j, int64 columns) {
+        operand& core = context_.load[context_.code.loads];
+        const int bytes = plan_.kernel.bytes;
+        const int64 row = plan_.m * bytes;
+        copy_block(bytes,
+                   {short_rows_, row, bytes},
+                   {result_, bytes, plan_.row_pitch()},
+                   columns,
+                   plan_.m);
+        each_operand([&](operand& o) {
+            o.offset = offset_in(batch_, batch_.rank, at_, o);
+            o.staged = nullptr;
+        });
+        core.data = short_rows_;
+        core.offset = -j * row;
+        const int64 step = space_.width.step;
+        for (int64 x = 0; x < columns; x += step) {
+            tile t;
+            t.position[0] = j + x;
+            t.begin = (j + x) * plan_.m;
+            t.count = std::min(step, columns - x) * plan_.m;
+            core.staged = nullptr;
+            epilogue_->evaluate(t, range(0, 1));
+        }
+    }
     void finish(int64 i, int64 rows, int64 j, int64 columns) {
+        if (short_rows_ != nullptr) return finish_short_rows(j, columns);
         operand& core = context_.load[context_.code.loads];
         for_each_line(rows_, i, rows, [&](int64 row, int64 top, int64 height, int64 above) {
             for_each_line(
@@ -185,7 +236,7 @@ private:
     }
     template <class F>
     void each_operand(F f) {
-        for (const input& i : context_.code.pass[0].inputs)
+        for (const input& i : context_.chosen(context_.code.pass[0]).inputs)
             if (i.load != context_.code.loads) f(context_.load[i.load]);
         for (int k = 0; k < context_.code.stores; ++k) f(context_.store[k]);
     }
@@ -198,6 +249,7 @@ private:
     int64 packed_batch_ = -1, packed_row_ = -1, packed_from_ = -1;
     const operand* plain_ = nullptr;  // where a result without an epilogue goes
     bool rows_are_inner_ = false;
+    std::byte* short_rows_ = nullptr;  // a block of results turned back
     block_space space_;
     runner* epilogue_ = nullptr;
 };

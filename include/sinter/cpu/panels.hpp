@@ -34,26 +34,34 @@ struct packer {
         for (; d < depth; ++d, from += S, to += line)
             for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
     }
-    /// `depth` steps of any size, elements side by side in runs.
+    /// The rows of a panel as runs of elements side by side: run i begins at row begin[i].
+    struct runs {
+        int64 begin[most_width + 1], count = 0;
+        runs(const int64* row, int64 width) {
+            for (int64 r = 0; r < width; ++r)
+                if (r == 0 || row[r] != row[r - 1] + S) begin[count++] = r;
+            begin[count] = width;
+        }
+    };
+    /// `depth` steps of any size.
     static void copy(std::byte* to,
                      int64 line,
                      const std::byte* from,
                      int64 step,
                      const int64* row,
-                     int64 width,
+                     const runs& in,
                      int64 depth) {
-        int64 begin[most_width + 1], runs = 0;
-        for (int64 r = 0; r < width; ++r)
-            if (r == 0 || row[r] != row[r - 1] + S) begin[runs++] = r;
-        begin[runs] = width;
-        if (runs > width / 4 && runs > 1) {
+        const int64 width = in.begin[in.count];
+        if (in.count > width / 4 && in.count > 1) {
             for (int64 d = 0; d < depth; ++d, from += step, to += line)
                 for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
             return;
         }
         for (int64 d = 0; d < depth; ++d, from += step, to += line)
-            for (int64 i = 0; i < runs; ++i)
-                copy_run(to + begin[i] * S, from + row[begin[i]], (begin[i + 1] - begin[i]) * S);
+            for (int64 i = 0; i < in.count; ++i)
+                copy_run(to + in.begin[i] * S,
+                         from + row[in.begin[i]],
+                         (in.begin[i + 1] - in.begin[i]) * S);
     }
 
 private:
@@ -91,8 +99,12 @@ public:
         }
         summed_is_inner_ = dense(sums_) >= dense(rows_);
         const loop_space sums = last_axis(sums_), of = last_axis(rows_);
-        space_ = summed_is_inner_ ? block_space(sums, long_line, of, line_rows)
-                                  : block_space(of, long_line, sums, line_rows);
+        // The longer the lines of a block, the fewer calls; a block fits a buffer.
+        const int64 length = summed_is_inner_ ? sums.length : of.length;
+        line_ = std::clamp<int64>(whole_groups(length), 4 * group, 32 * group);
+        lines_ = room / line_;
+        space_ = summed_is_inner_ ? block_space(sums, line_, of, lines_)
+                                  : block_space(of, line_, sums, lines_);
         runner_ = new (c.memory.array<runner>(1)) runner(c, l, space_, rows_are::one);
     }
     /// Elements that a buffer must hold.
@@ -178,9 +190,6 @@ public:
     }
 
 private:
-    static constexpr int64 long_line = 128, line_rows = 32;
-    static_assert(room == long_line * line_rows);
-
     template <int S>
     void copy(std::byte* to, int64 batch, int64 from, int64 n, int64 k, int64 depth) {
         using pack = packer<S>;
@@ -199,6 +208,7 @@ private:
                 offsets(row, from + p, rows, rows);
                 std::byte* const at = to + p / width_ * panel + d * line;
                 if (rows < width_) std::memset(at, 0, static_cast<std::size_t>(deep * line));
+                const typename pack::runs runs(row, turns ? 0 : rows);
                 for_each_line(
                     sums_, k + d, deep, [&](int64 sum, int64 begin, int64 count, int64 done) {
                         const std::byte* const x =
@@ -206,7 +216,7 @@ private:
                         if (turns)
                             pack::turn(at + done * line, line, x, row, rows, count);
                         else
-                            pack::copy(at + done * line, line, x, step, row, rows, count);
+                            pack::copy(at + done * line, line, x, step, row, runs, count);
                     });
             }
     }
@@ -223,9 +233,8 @@ private:
     // `count` elements of one line of rows by `run` of one line of sums.
     void evaluate(
         std::byte* to, int64 panel, int64 done, int64 first, int64 count, int64 at, int64 run) {
-        // The inner axis of a block is its line; what is evaluated at once fits a buffer.
-        const int64 rows_step = summed_is_inner_ ? line_rows : long_line;
-        const int64 depth_step = summed_is_inner_ ? long_line : line_rows;
+        const int64 rows_step = summed_is_inner_ ? lines_ : line_;
+        const int64 depth_step = summed_is_inner_ ? line_ : lines_;
         for (int64 i = 0; i < count; i += rows_step)
             for (int64 d = 0; d < run; d += depth_step) {
                 const tile rows = range(first + i, std::min(rows_step, count - i));
@@ -266,6 +275,7 @@ private:
     loop_space batch_, rows_, sums_;
     const operand* plain_ = nullptr;  // what is copied
     bool summed_is_inner_ = false;
+    int64 line_ = 0, lines_ = 0;  // of what is evaluated at once
     block_space space_;
     runner* runner_ = nullptr;
 };

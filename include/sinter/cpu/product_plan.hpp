@@ -19,6 +19,7 @@ struct product_plan {
     int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
     bool interleaved = false;                 // the slab is packed depth by depth
     bool few_columns = false;                 // the left operand is read where it lies
+    bool left_is_plain;                       // an array as it is
 
     product_plan(const stage_loops& code, const ir::bound_stage& b)
         : axes(code, b),
@@ -30,7 +31,8 @@ struct product_plan {
           n(axes.side[!turned].length),
           k(b.row_length),
           depth(std::min<int64>(k, 4096 / kernel.bytes)),
-          few_columns(has_few_columns(code, b)) {
+          few_columns(has_few_columns(code, b)),
+          left_is_plain(detail::plain_side(code.side[turned]) >= 0) {
         if (!few_columns) return;
         kernel.rows = 1;
         kernel.columns = 1;
@@ -55,7 +57,8 @@ struct product_plan {
         interleaved = by_slabs;
         const int64 fit = by_slabs ? std::max(second_cache / std::max<int64>(depth, 1), least_slab)
                                    : (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
-        int64 most = std::min<int64>(fit, 512);
+        // Where the left operand is computed, it is not computed again for every few columns.
+        int64 most = std::min<int64>(fit, left_is_plain ? 512 : 2048);
         if (by_slabs && threads > 1) most = std::min(most, n / (2 * threads));
         slab = std::min(round(n, kernel.columns),
                         std::max<int64>(most / kernel.columns, 1) * kernel.columns);
@@ -80,7 +83,7 @@ struct product_plan {
         return few_columns ? columns * column_pitch() : rows * row_pitch();
     }
     int64 slab_bytes() const { return slab * (interleaved ? depth : k) * kernel.bytes; }
-    int64 bytes() const { return packed_bytes() + result_bytes(); }
+    int64 bytes() const { return packed_bytes() + 2 * result_bytes(); }
     int64 packed_bytes() const { return few_columns ? 0 : rows * depth * kernel.bytes; }
 
 private:

@@ -40,7 +40,7 @@ public:
             side& i = *new (in + k) side;
             i.bytes = l.inputs[k].bytes;
             i.made = c.made_by_loop(l.inputs[k]);
-            if (i.made < 0) i.follow(c.load[l.inputs[k].load], s);
+            if (i.made < 0) i.follow(shared(k), s);
         }
         bool stores = false;
         for (int k = 0; k < l.outputs.count; ++k) {
@@ -117,6 +117,19 @@ private:
         }
     };
 
+    /// The operand that input k reads; of inputs that are one view of one array the first, so that
+    /// what is gathered is gathered once.
+    operand& shared(int k) const {
+        operand& o = context_.load[loop_.inputs[k].load];
+        const int rank = context_.bound.outer_rank + context_.bound.row_rank;
+        for (int j = 0; j < k; ++j) {
+            operand& p = context_.load[loop_.inputs[j].load];
+            if (p.data == o.data && p.bytes == o.bytes && p.counted == o.counted &&
+                std::equal(p.stride, p.stride + rank, o.stride))
+                return p;
+        }
+        return o;
+    }
     /// True when the lines of a block follow each other in memory, and so may what is computed:
     /// then buffers are filled without gaps, and a block is one line.
     bool gapless(const tile& across, const tile& down) const {
