@@ -121,6 +121,29 @@ TEST_CASE("a step of fit waits for nothing and launches little beside the step i
     CHECK(f.rows == 64);
 }
 
+TEST_CASE("the running figures are read while training goes on") {
+    tensor_test::on_each_device([](device) {
+        learner l;
+        std::ostringstream text;
+        const auto h = l.fit(points(96), {.batch = 8, .progress = {.to = &text, .every = 1e-9}});
+        std::istringstream lines(text.str());
+        std::string line, last;
+        int count = 0;
+        for (; std::getline(lines, line); ++count) {
+            last = line;
+            REQUIRE(line.rfind("Epoch 1/1 ", 0) == 0);
+            const double loss = std::stod(line.substr(line.find("loss: ") + 6));
+            CHECK(loss > 0.3);
+            CHECK(loss < 2);
+        }
+        // Off the host one batch asks, and a later one shows.
+        CHECK(count >= 6);
+        CHECK(count <= 12);
+        REQUIRE(last.find("12/12 - loss: ") != std::string::npos);
+        CHECK(std::abs(std::stod(last.substr(last.find("loss: ") + 6)) - h.last().loss) < 1e-4);
+    });
+}
+
 TEST_CASE("equal seeds give equal runs, others do not") {
     const auto run = [](sn::uint64 seed, bool shuffle = true) {
         learner l;
@@ -237,7 +260,8 @@ TEST_CASE("a loader and a function that prepares the input train as a data set d
     const tensor_test::default_device_scope on(device::host());
     const auto set = points(50);
     const auto& [x, y] = set.arrays();
-    const auto halved = [](const auto& a) { return a * 0.5F; };
+    // In memory, so that the model's programs are those of the other cases.
+    const auto halved = [](const auto& a) { return sn::eval(a * 0.5F); };
     learner one;
     loss_log first, second;
     const auto h = one.fit(
@@ -257,7 +281,7 @@ TEST_CASE("a loader and a function that prepares the input train as a data set d
     std::vector<sn::random_key> keys;
     const auto noted = [&](const auto& a, const sn::random_key& k) {
         keys.push_back(k);
-        return a * 0.5F;
+        return sn::eval(a * 0.5F);
     };
     CHECK(h.last().loss > 0);
     CHECK(train::test(two.net, train::prepared(set, noted)).loss == train::test(two.net, set).loss);

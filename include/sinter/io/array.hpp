@@ -88,7 +88,7 @@ public:
                               std::string(name_of(dtype_v<T>)) + ", " + std::to_string(R) + ">.");
         shape<R> e{};
         sinter::detail::stride_list<R> s{};
-        for (std::size_t i = 0; i < static_cast<std::size_t>(R); ++i) {
+        for (std::size_t i = 0; i != static_cast<std::size_t>(R); ++i) {
             e[i] = extents_[i];
             s[i] = strides_[i];
         }
