@@ -1,24 +1,30 @@
 // Samples a second of whole training steps on the host: forward, backward, the optimiser. One
 // network and one batch size a run, so that a script can let PyTorch take turns:
 //
-//     training softmax_regression|mlp|mnist_cnn BATCH [SECONDS]
+//     training softmax_regression|mlp|mnist_cnn BATCH [SECONDS [cpu]]
+//
+// With `cpu`, seconds of the processor count: for one thread on a machine that does other work.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <sinter/nn.hpp>
 #include <sinter/optim.hpp>
 #include <string>
 
 namespace sn = sinter;
 namespace nn = sinter::nn;
-using clock_type = std::chrono::steady_clock;
 
 namespace {
 
 constexpr std::int64_t rows = 2048;
 
-double seconds_since(clock_type::time_point start) {
-    return std::chrono::duration<double>(clock_type::now() - start).count();
+bool processor_time = false;
+
+double now() {
+    if (processor_time) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 template <int R, class Network, class Optimizer>
@@ -41,12 +47,11 @@ void measure(
         optimizer.step();
     };
     std::int64_t done = 0;
-    for (const auto start = clock_type::now(); done < 5 || seconds_since(start) < limit / 4;)
-        step(done++);
+    for (const double start = now(); done < 5 || now() - start < limit / 4;) step(done++);
     const std::int64_t before = done;
-    const auto start = clock_type::now();
-    while (done == before || seconds_since(start) < limit) step(done++);
-    std::printf("%.1f\n", static_cast<double>((done - before) * batch) / seconds_since(start));
+    const double start = now();
+    while (done == before || now() - start < limit) step(done++);
+    std::printf("%.1f\n", static_cast<double>((done - before) * batch) / (now() - start));
 }
 
 }  // namespace
@@ -56,6 +61,7 @@ int main(int argc, char** argv) {
     const std::string name = argv[1];
     const std::int64_t batch = std::atol(argv[2]);
     const double limit = argc > 3 ? std::atof(argv[3]) : 1;
+    processor_time = argc > 4 && std::string(argv[4]) == "cpu";
     sn::set_default_device(sn::device::host());
     sn::manual_seed(1);
     const auto adam = [](auto p) { return sn::optim::adam(p, {.lr = 1e-3}); };

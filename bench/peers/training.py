@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Training on the host beside PyTorch, eager, on the same machine in the same run.
 
-    bench/peers/training.py --program build/bench/bin/training [--threads 2] [--pairs 7]
+    bench/peers/training.py --program build/bench/bin/training [--threads 2] [--pairs 7] [--clock cpu]
 
 Both take whole steps (forward, backward, optimiser) of the same network on random images, in turns;
-the table has the median samples a second of each and the median of the pairs' ratios.
+the table has the median samples a second of each and the median of the pairs' ratios. `--clock cpu`
+counts the processor's seconds of one thread: what else the machine does then matters less.
 """
 
 import argparse
@@ -46,16 +47,16 @@ class TorchCase:
         self.loss(self.net(self.x[first:first + self.batch]), self.y[first:first + self.batch]).backward()
         self.optimizer.step()
 
-    def rate(self, seconds):
-        """Samples a second."""
-        start = time.perf_counter()
-        while time.perf_counter() - start < seconds / 4:
+    def rate(self, seconds, now):
+        """Samples a second of the clock `now`."""
+        start = now()
+        while now() - start < seconds / 4:
             self.step()
-        steps, start = 0, time.perf_counter()
-        while time.perf_counter() - start < seconds or not steps:
+        steps, start = 0, now()
+        while now() - start < seconds or not steps:
             self.step()
             steps += 1
-        return steps * self.batch / (time.perf_counter() - start)
+        return steps * self.batch / (now() - start)
 
 
 def main():
@@ -65,12 +66,17 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each of them in a pair")
     parser.add_argument("--only", default="", help="a network's name")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     options = parser.parse_args()
+    if options.clock == "cpu":
+        options.threads = 1
+    now = time.process_time if options.clock == "cpu" else time.perf_counter
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
     torch.set_num_threads(options.threads)
 
-    print(f"PyTorch {torch.__version__}, {options.threads} threads, medians of {options.pairs} pairs\n")
+    print(f"PyTorch {torch.__version__}, threads: {options.threads}, clock: {options.clock}, "
+          f"medians of {options.pairs} pairs\n")
     print("| network | batch | Sinter | PyTorch | ratio | to reach |\n|---|---:|---:|---:|---:|---:|")
     for name, wanted in NETWORKS.items():
         if options.only and options.only != name:
@@ -78,10 +84,10 @@ def main():
         for batch in (32, 256):
             case, ours, theirs = TorchCase(torch, name, batch), [], []
             for _ in range(options.pairs):
-                done = subprocess.run([options.program, name, str(batch), str(options.seconds)],
+                done = subprocess.run([options.program, name, str(batch), str(options.seconds), options.clock],
                                       capture_output=True, text=True, check=True)
                 ours.append(float(done.stdout))
-                theirs.append(case.rate(options.seconds))
+                theirs.append(case.rate(options.seconds, now))
             ratio = statistics.median(a / b for a, b in zip(ours, theirs))
             print(f"| {name} | {batch} | {statistics.median(ours):,.0f} | {statistics.median(theirs):,.0f} | "
                   f"{ratio:.2f} | {wanted:.1f} |", flush=True)
