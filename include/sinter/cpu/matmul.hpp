@@ -46,6 +46,10 @@ public:
             if (plain_->data == nullptr) plain_ = nullptr;
         }
         if (plain_ != nullptr) return;
+        for (const loop& side : code.side)
+            for (const input& i : side.inputs)
+                for (const input& j : context_.chosen(code.pass[0]).inputs)
+                    shares_buffers_ = shares_buffers_ || i.load == j.load;
         operand& core = context_.load[code.loads];
         core.bytes = p.kernel.bytes;
         if (has_short_rows()) {
@@ -190,11 +194,12 @@ private:
                    plan_.m);
         each_operand([&](operand& o) {
             o.offset = offset_in(batch_, batch_.rank, at_, o);
-            o.staged = nullptr;
+            if (shares_buffers_) o.staged = nullptr;
         });
         core.data = short_rows_;
         core.offset = -j * row;
-        const int64 step = space_.width.step;
+        const int64 most = space_.width.step, parts = (columns + most - 1) / most;
+        const int64 step = (columns + parts - 1) / parts;  // one width: what is staged stays
         for (int64 x = 0; x < columns; x += step) {
             tile t;
             t.position[0] = j + x;
@@ -213,7 +218,7 @@ private:
                     each_operand([&](operand& o) {
                         o.offset = offset_in(batch_, batch_.rank, at_, o) +
                                    line_offset(rows_, row, o) + line_offset(columns_, column, o);
-                        o.staged = nullptr;
+                        if (shares_buffers_) o.staged = nullptr;
                     });
                     core.data = result_;
                     core.offset =
@@ -249,6 +254,7 @@ private:
     int64 packed_batch_ = -1, packed_row_ = -1, packed_from_ = -1;
     const operand* plain_ = nullptr;  // where a result without an epilogue goes
     bool rows_are_inner_ = false;
+    bool shares_buffers_ = false;      // some array is in an operand and in the epilogue
     std::byte* short_rows_ = nullptr;  // a block of results turned back
     block_space space_;
     runner* epilogue_ = nullptr;
