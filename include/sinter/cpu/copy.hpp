@@ -141,11 +141,14 @@ void transpose_block(const block_place& to, const block_place& from, int64 width
     }
     for (int64 i = 0; i < width; i += side) {
         const int64 x = i < width - side ? i : width - side;
-        for (int64 l = 0; l < lines; l += side) {
-            const int64 y = l < lines - side ? l : lines - side;
+        const std::byte* f = from.at + x * from.step;
+        std::byte* t = to.at + x * S;
+        int64 left = lines;
+        for (; left >= side; left -= side, f += side * S, t += side * to.line)
+            square<S>::transpose(t, to.line, f, from.step);
+        if (left > 0)
             square<S>::transpose(
-                to.at + y * to.line + x * S, to.line, from.at + x * from.step + y * S, from.step);
-        }
+                t - (side - left) * to.line, to.line, f - (side - left) * S, from.step);
     }
 }
 
