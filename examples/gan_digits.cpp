@@ -120,8 +120,8 @@ void train(const examples::training_options& o) {
 
 int main(int argc, char** argv) {
     examples::training_options o;
-    o.epochs = 30;
-    o.lr = 2e-4F;
+    o.epochs = 60;
+    o.lr = 5e-4F;
     o.out = "gan_digits.png";
     return examples::run("gan_digits", "A generative adversarial network", argc, argv, o, train);
 }
