@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sinter/expr/compose.hpp"
+#include "sinter/tensor/adaptive_pool.hpp"
 #include "sinter/tensor/arange.hpp"
 #include "sinter/tensor/compare.hpp"
 #include "sinter/tensor/conv.hpp"
@@ -9,6 +10,7 @@
 #include "sinter/tensor/cross_entropy.hpp"
 #include "sinter/tensor/evaluate.hpp"
 #include "sinter/tensor/explain.hpp"
+#include "sinter/tensor/grouped_conv.hpp"
 #include "sinter/tensor/join.hpp"
 #include "sinter/tensor/print.hpp"
 #include "sinter/tensor/repeat.hpp"

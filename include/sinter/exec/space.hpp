@@ -79,10 +79,16 @@ private:
         return false;
     }
 
+    // An axis of the index space, or one of the two parts of one that has groups: the groups, of
+    // `members` elements each, or the members.
+    enum class part : unsigned char { whole, groups, members };
     struct walked {
         int64 extent;
         int axis;
+        part which;
+        int64 members;
     };
+    walked whole_axis(int j) const { return {f_.extent[j], j, part::whole, 1}; }
 
     bool in_row(int axis) const { return s_.row_axes >> axis & 1; }
     ir::scalar_bits scalar_value(int node) const {
@@ -106,7 +112,7 @@ private:
         return n;
     }
 
-    void add_axis(int64 extent, int axis) { axes_[axis_count_++] = {extent, axis}; }
+    void add_axis(const walked& w) { axes_[axis_count_++] = w; }
 
     /// Axes of one kind, outermost first.
     struct axis_group {
@@ -114,7 +120,7 @@ private:
         int count = 0;
         /// Takes the longest one out; an axis of extent 1 where there is none.
         walked take_longest() {
-            if (count == 0) return {1, -1};
+            if (count == 0) return {1, -1, part::whole, 1};
             int longest = 0;
             for (int d = 1; d < count; ++d)
                 if (at[d].extent > at[longest].extent) longest = d;
@@ -124,10 +130,14 @@ private:
             return w;
         }
     };
+    static walked longer(walked w, int64 times) {
+        w.extent *= times;
+        return w;
+    }
     // Adds an axis, or lengthens the last one where every array walks both as one.
     void join(axis_group& g, const walked& w) const {
         if (g.count > 0 && mergeable(g.at[g.count - 1], w))
-            g.at[g.count - 1] = {g.at[g.count - 1].extent * w.extent, w.axis};
+            g.at[g.count - 1] = longer(w, g.at[g.count - 1].extent);
         else
             g.at[g.count++] = w;
     }
@@ -143,12 +153,18 @@ private:
         const ir::node& x = g.n[s_.node_of[s_.head.core]];
         axis_group batch, rows, columns, sums;
         for (int j = g.axes - 1; j >= 0; --j) {
-            const walked w{f_.extent[j], j};
+            const walked w = whole_axis(j);
             if (w.extent == 1) continue;
-            const bool left = b_.at(x.in[0]).extent[j] != 1, right = b_.at(x.in[1]).extent[j] != 1;
+            const int64 of_left = b_.at(x.in[0]).extent[j], of_right = b_.at(x.in[1]).extent[j];
+            const bool left = of_left != 1, right = of_right != 1;
             if (x.axes >> j & 1)
                 join(sums, w);
-            else if (left && right)
+            else if (left && right && of_left != of_right && w.extent > 0) {
+                const int64 groups = of_left < of_right ? of_left : of_right,
+                            members = w.extent / groups;
+                join(batch, {groups, j, part::groups, members});
+                join(of_left < of_right ? columns : rows, {members, j, part::members, members});
+            } else if (left && right)
                 join(batch, w);
             else if (left || (!right && !(g.n[x.in[0]].ones >> j & 1)))
                 join(rows, w);  // also where only the epilogue is longer than 1
@@ -156,20 +172,20 @@ private:
                 join(columns, w);
         }
         const walked m = rows.take_longest(), n = columns.take_longest();
-        if (sums.count == 0) sums.at[sums.count++] = {1, -1};
+        if (sums.count == 0) sums.at[sums.count++] = {1, -1, part::whole, 1};
         if (batch.count + rows.count + columns.count + 2 + sums.count > max_rank) refuse_axes();
         for (const axis_group* outer : {&batch, &rows, &columns})
-            for (int d = 0; d < outer->count; ++d) add_axis(outer->at[d].extent, outer->at[d].axis);
-        add_axis(m.extent, m.axis);
-        add_axis(n.extent, n.axis);
+            for (int d = 0; d < outer->count; ++d) add_axis(outer->at[d]);
+        add_axis(m);
+        add_axis(n);
         outer_ = axis_count_;
-        for (int d = 0; d < sums.count; ++d) add_axis(sums.at[d].extent, sums.at[d].axis);
+        for (int d = 0; d < sums.count; ++d) add_axis(sums.at[d]);
     }
     // Outer axes, the one that the results step through fastest last, then the row axes in
     // row-major order.
     void row_axes() {
         for (int j = b_.table->graph.axes - 1; j >= 0; --j)
-            if (!in_row(j) && f_.extent[j] != 1) add_axis(f_.extent[j], j);
+            if (!in_row(j) && f_.extent[j] != 1) add_axis(whole_axis(j));
         outer_ = axis_count_;
         // By insertion: there are few, and most are in order.
         for (int i = 1; lead_ && i < outer_; ++i) {
@@ -180,21 +196,26 @@ private:
             axes_[at] = w;
         }
         for (int j = b_.table->graph.axes - 1; j >= 0; --j)
-            if (in_row(j) && f_.extent[j] != 1) add_axis(f_.extent[j], j);
+            if (in_row(j) && f_.extent[j] != 1) add_axis(whole_axis(j));
     }
     int64 step_of_result(const walked& w) const {
         const int64 s = lead_->stride[w.axis];
         return s < 0 ? -s : s;
     }
 
-    int64 stride_along(int array, int axis) const {
+    int64 stride_along(int array, const walked& w) const {
         const ir::array_ref* const a = array_[array];
-        return !a || axis < 0 || a->extent[axis] == 1 ? 0 : a->stride[axis];
+        if (!a || w.axis < 0 || a->extent[w.axis] == 1) return 0;
+        const int64 stride = a->stride[w.axis];
+        if (w.which == part::whole) return stride;
+        const bool grouped = a->extent[w.axis] != f_.extent[w.axis];
+        if (w.which == part::groups) return grouped ? stride : stride * w.members;
+        return grouped ? 0 : stride;
     }
     // Two neighbouring axes are one when every array walks them as one.
     bool mergeable(const walked& p, const walked& q) const {
         for (int j = 0; j < count_; ++j)
-            if (stride_along(j, p.axis) != stride_along(j, q.axis) * q.extent) return false;
+            if (stride_along(j, p) != stride_along(j, q) * q.extent) return false;
         return true;
     }
 
@@ -205,7 +226,7 @@ private:
             const walked w = axes_[d];
             const bool starts = d == 0 || d == outer_ || s_.head.core >= 0;
             if (!starts && mergeable(kept[n - 1], w)) {
-                kept[n - 1] = {kept[n - 1].extent * w.extent, w.axis};
+                kept[n - 1] = longer(w, kept[n - 1].extent);
             } else {
                 kept[n++] = w;
                 outer += d < outer_;
@@ -216,7 +237,7 @@ private:
         for (int d = 0; d < n; ++d) {
             st.extent[d] = kept[d].extent;
             (d < outer ? st.rows : st.row_length) *= kept[d].extent;
-            for (int j = 0; j < count_; ++j) operand_[j].stride[d] = stride_along(j, kept[d].axis);
+            for (int j = 0; j < count_; ++j) operand_[j].stride[d] = stride_along(j, kept[d]);
         }
         for (int d = n; d < max_rank; ++d)
             for (int j = 0; j < count_; ++j) operand_[j].stride[d] = 0;

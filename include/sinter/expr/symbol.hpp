@@ -278,11 +278,12 @@ struct matmul : made_of<A, B> {
 };
 
 /// The sum of products of `A` and `B`, seen in one index space: its axis j (from the right) is axis
-/// MapA[j] of `A`, -1 for none. Axes from `Rank` on are summed.
-template <int Rank, class MapA, class MapB, class A, class B>
+/// MapA[j] of `A`, -1 for none. Axes from `Rank` on are summed; along axes `Groups` (bits) one
+/// element of `A` belongs to several of `B`.
+template <int Rank, class MapA, class MapB, class A, class B, unsigned char Groups = 0>
 struct contraction;
-template <int Rank, int... I, int... J, class A, class B>
-struct contraction<Rank, ints<I...>, ints<J...>, A, B> : made_of<A, B> {
+template <int Rank, int... I, int... J, class A, class B, unsigned char Groups>
+struct contraction<Rank, ints<I...>, ints<J...>, A, B, Groups> : made_of<A, B> {
     static constexpr dtype type = A::type;
     static constexpr int rank = Rank, nodes = room(3 + 2L * made_of<A, B>::child_nodes);
     template <int... Map>
@@ -296,7 +297,12 @@ struct contraction<Rank, ints<I...>, ints<J...>, A, B> : made_of<A, B> {
     template <class G>
     static constexpr auto emit(G& g) {
         const short a = A::emit(g);
-        return g.contract(a, map_of(ints<I...>{}), B::emit(g), map_of(ints<J...>{}), Rank);
+        return g.contract(a,
+                          map_of(ints<I...>{}),
+                          B::emit(g),
+                          map_of(ints<J...>{}),
+                          Rank,
+                          ir::with_groups(0, Groups));
     }
 };
 
@@ -334,8 +340,8 @@ struct padded : made_of<A> {
     }
 };
 /// Windows of `A` along axes From... (from the right): one more axis each, which become the last
-/// ones.
-template <class A, int... From>
+/// ones. Those along the last Splits of these axes split them into parts.
+template <int Splits, class A, int... From>
 struct windowed : made_of<A> {
     static constexpr int count = sizeof...(From);
     static constexpr dtype type = A::type;
@@ -351,7 +357,7 @@ struct windowed : made_of<A> {
             cut |= 1U << (count - 1 - j) | 1U << (from[j] + count);
         }
         for (int j = 0; j < A::rank; ++j) m.at[j + count] = static_cast<signed char>(j);
-        return g.windows(A::emit(g), m, static_cast<unsigned char>(cut));
+        return g.windows(A::emit(g), m, static_cast<unsigned char>(cut), (1 << Splits) - 1);
     }
 };
 template <int R, class A>

@@ -88,14 +88,15 @@ public:
             value_[d.parts.at[k].node] = true;
             if (d.parts.at[k].through >= 0) shape_[d.parts.at[k].through] = true;
         }
+        for (int k = 0; k < f_.turned_count; ++k)
+            if (f_.turned[k].count == 0) need_shapes(f_.turned[k]);
         for (short i = static_cast<short>(f_.size - 1); i >= 0; --i) {
             const node& x = f_.n[i];
             if (value_[i] && kept.has(i)) continue;
             const short like = like_of(x);
             if ((value_[i] || shape_[i]) && like >= 0) shape_[like] = true;
             for (int k = 0; k < f_.turned_count; ++k)
-                if (f_.turned[k].before == i && (value_[i] || shape_[i]))
-                    shape_[f_.turned[k].windows] = true;
+                if (f_.turned[k].before == i && (value_[i] || shape_[i])) need_shapes(f_.turned[k]);
             for (const short c : x.in) {
                 if (c < 0) continue;
                 if (value_[i] && !x.measures()) {
@@ -146,8 +147,12 @@ public:
         }
         for (int k = 0; k < f_.turned_count; ++k) {
             turned_windows t = f_.turned[k];
+            // The members of groups are seen by views, of which the first may be no node any more.
+            while (t.count == 0 && !value_[t.before] && !shape_[t.before] && t.before < f_.size - 1)
+                ++t.before;
             if (!value_[t.before] && !shape_[t.before]) continue;
             t.before = to[t.before], t.windows = to[t.windows], t.of = to[t.of];
+            if (t.other >= 0) t.other = to[t.other];
             g.turned[g.turned_count++] = t;
         }
         gradient_parts r = d_.parts;
@@ -159,6 +164,10 @@ public:
     }
 
 private:
+    constexpr void need_shapes(const turned_windows& t) {
+        shape_[t.windows] = shape_[t.of] = true;
+        if (t.other >= 0) shape_[t.other] = true;
+    }
     template <int To>
     static constexpr short next_leaf(graph<To>& g) {
         const short slot = static_cast<short>(g.leaves++);

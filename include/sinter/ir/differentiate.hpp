@@ -6,6 +6,7 @@
 
 #include "sinter/ir/derivatives.hpp"
 #include "sinter/ir/symbolic.hpp"
+#include "sinter/ir/turn.hpp"
 
 namespace sinter::ir {
 
@@ -97,9 +98,13 @@ private:
 };
 
 template <int Cap>
-class differentiator {
+class differentiator : turner<Cap> {
+    using base = turner<Cap>;
+    using base::g_, base::sum_, base::shown, base::product_of, base::split, base::rearranged,
+        base::std_swap;
+
 public:
-    constexpr explicit differentiator(graph<Cap>& g) : g_(g), grow_(g), sources_(g) {
+    constexpr explicit differentiator(graph<Cap>& g) : base(g), grow_(g), sources_(g) {
         for (short& a : adjoint_) a = -1;
     }
     /// Adds the gradients of `top` by the variables and the cuts below it, given its own derivative
@@ -127,8 +132,6 @@ public:
     }
 
 private:
-    static constexpr int sum_ = reduction_id<red::sum>;
-
     constexpr bool wants(short i) const {
         const node& x = g_.n[i];
         if (!is_floating(x.type)) return false;
@@ -137,9 +140,6 @@ private:
         for (const short c : x.in)
             if (c >= 0 && wanted_[c]) return true;
         return false;
-    }
-    constexpr unsigned char shown(short i) const {
-        return static_cast<unsigned char>(~g_.n[i].ones);
     }
     constexpr symbolic at(short i) { return {grow_, i}; }
 
@@ -150,7 +150,7 @@ private:
             case kind::reduction: visit_reduction(i, x, dy); break;
             case kind::contraction:
                 for (int side = 0; side < 2; ++side)
-                    if (wanted_[x.in[side]]) contract(x.in[side], x.in[1 - side], dy.id());
+                    if (wanted_[x.in[side]]) contract(x, side, dy.id());
                 break;
             case kind::index_map: visit_map(i, x, dy.id()); break;
             default: break;
@@ -192,8 +192,12 @@ private:
     }
     // An operand's derivative is the product of the other operand with dy, summed over the axes
     // that the operand does not have.
-    constexpr void contract(short a, short b, short dy) {
-        if (turn(a, b, dy)) return;
+    constexpr void contract(const node& x, int side, short dy) {
+        const short a = x.in[side];
+        short b = x.in[1 - side];
+        const unsigned char groups = groups_of(x, side);
+        if (turn(a, dy, b, groups, true)) return;
+        if (groups) split(a, groups, dy, b);
         const unsigned char kept = shown(a),
                             summed = static_cast<unsigned char>((shown(dy) | shown(b)) & ~kept);
         if (!summed) return flow(a, at(dy) * at(b));
@@ -209,111 +213,12 @@ private:
         const int rank = m.rank;
         back.rank = g_.n[a].rank;
         for (int j = 0; j < rank; ++j) back.at[m.at[j]] = static_cast<signed char>(j);
-        flow(a, at(rearranged(product_of(dy, b, m, summed), back)));
+        flow(a, at(rearranged(product_of(dy, b, m, summed, groups_of(x, 1 - side)), back)));
     }
-    // The sum over `summed` of the product of two values in one index space; the axes that `m`
-    // names are those of the result.
-    constexpr short product_of(short a, short b, axis_map m, unsigned char summed) {
-        const int rank = m.rank;
-        for (int j = 0; j < max_rank; ++j)
-            if (summed >> j & 1) m.at[m.rank++] = static_cast<signed char>(j);
-        short left = g_.operand(a, m), right = g_.operand(b, m);
-        for (int j = rank - 1; j >= 0; --j) {
-            const bool l = !(g_.n[left].ones >> j & 1), r = !(g_.n[right].ones >> j & 1);
-            if (l == r) continue;
-            if (r) std_swap(left, right);
-            break;
-        }
-        const auto axes = static_cast<unsigned char>(((1 << m.rank) - 1) & ~((1 << rank) - 1));
-        return g_.contract(axes, rank, left, right, sums_broadcast);
-    }
-
-    // How an operand of a contraction sees an array in windows: axis j of the index space is axis
-    // `source.at[j]` of the array, which pairs of axes share.
-    struct window_view {
-        axis_map source;
-        signed char kept[3]{}, summed[3]{};  // pairs; the derivative has the first of each
-        int count = 0;
-        bool found = false;
-    };
-    constexpr window_view windows_of(short a, short dy) const {
-        window_view w;
-        const node& x = g_.n[a];
-        if (x.k != kind::leaf && x.k != kind::index_map) return w;
-        short v = x.view;
-        axis_map seen;
-        for (signed char j = 0; j < max_rank; ++j) seen.at[j] = j;
-        if (v >= 0 && g_.views[v].slot < 0) {
-            seen = g_.views[v].map;
-            v = g_.views[v].parent;
-        }
-        if (v < 0 || g_.views[v].slot < 0) return w;
-        const view_step& cut = g_.views[v];
-        if (cut.parent < 0 || g_.views[cut.parent].slot >= 0 || g_.views[cut.parent].parent >= 0)
-            return w;
-        w.source = composed(g_.views[cut.parent].map, seen);
-        bool used[max_rank]{};
-        for (int j = 0; j < max_rank; ++j) {
-            const int q = w.source.at[j];
-            if (q < 0 || used[j]) continue;
-            int other = -1;
-            for (int i = j + 1; i < max_rank; ++i)
-                if (w.source.at[i] == q) other = i;
-            if (other < 0) {
-                if (cut.axes >> seen.at[j] & 1) return w;  // a part of an axis
-                continue;
-            }
-            const bool first = shown(dy) >> j & 1, second = shown(dy) >> other & 1;
-            if (first == second || w.count == 3) return w;
-            used[other] = true;
-            w.kept[w.count] = static_cast<signed char>(first ? j : other);
-            w.summed[w.count++] = static_cast<signed char>(first ? other : j);
-        }
-        w.found = w.count > 0;
-        return w;
-    }
-    // The gradient of windows of an array is a contraction of windows again: of dy, spread and
-    // among zeros, with the other operand backwards. False where `a` is no such thing.
-    constexpr bool turn(short a, short b, short dy) {
-        const window_view w = windows_of(a, dy);
-        if (!w.found || g_.turned_count == max_turned) return false;
-        turned_windows t;
-        t.windows = a, t.of = dy;
-        t.shape = static_cast<short>(g_.shapes++);
-        t.pad = static_cast<short>(g_.slices++);
-        t.slide = static_cast<short>(g_.slices++);
-        t.flip = static_cast<short>(g_.slices++);
-        t.count = static_cast<signed char>(w.count);
-        unsigned kept_pairs = 0, summed_pairs = 0;
-        axis_map in_windows;
-        in_windows.rank = g_.n[a].rank;
-        for (signed char j = 0; j < g_.n[dy].rank; ++j) in_windows.at[j] = j;
-        if (g_.n[dy].rank > in_windows.rank) in_windows.rank = g_.n[dy].rank;
-        for (int k = 0; k < w.count; ++k) {
-            t.kept[k] = w.kept[k], t.summed[k] = w.summed[k];
-            kept_pairs |= 1U << w.kept[k];
-            summed_pairs |= 1U << w.summed[k];
-            in_windows.at[w.summed[k]] = w.kept[k];
-        }
-        const short spread = g_.pad_in(dy, static_cast<unsigned char>(kept_pairs), t.shape, t.pad);
-        t.before = g_.n[spread].in[0];
-        g_.turned[g_.turned_count++] = t;
-        const short slid = g_.slice_in(g_.permute(spread, in_windows),
-                                       static_cast<unsigned char>(kept_pairs | summed_pairs),
-                                       t.slide),
-                    flipped = g_.slice_in(b, static_cast<unsigned char>(summed_pairs), t.flip);
-        const auto kept = static_cast<unsigned char>(shown(a) & ~summed_pairs),
-                   summed = static_cast<unsigned char>((shown(slid) | shown(flipped)) & ~kept);
-        // The result lies as the array.
-        axis_map m, back;
-        for (int q = 0; q < max_rank; ++q)
-            for (int j = 0; j < max_rank; ++j)
-                if ((kept >> j & 1) && w.source.at[j] == q) {
-                    back.at[q] = m.rank;
-                    back.rank = static_cast<signed char>(q + 1);
-                    m.at[m.rank++] = static_cast<signed char>(j);
-                }
-        const short whole = rearranged(product_of(slid, flipped, m, summed), back);
+    // The gradient of an array in windows, as turned() gives it; false where `a` is no such thing.
+    constexpr bool turn(short a, short dy, short b, unsigned char groups, bool contracts) {
+        const short whole = this->turned(a, dy, b, groups, contracts);
+        if (whole < 0) return false;
         const node x = g_.n[a];
         if (x.k == kind::leaf) {
             add_whole(x.slot, whole);
@@ -322,10 +227,26 @@ private:
         }
         return true;
     }
-    static constexpr void std_swap(short& a, short& b) {
-        const short c = a;
-        a = b;
-        b = c;
+    constexpr short before_broadcast(short i) const {
+        while (g_.n[i].k == kind::pointwise && like_of(g_.n[i]) >= 0) i = g_.n[i].in[0];
+        return i;
+    }
+    // The gradient of windows where `dy` is the derivative of what sees an array in windows, and a
+    // product of one value per window with one per place in all windows, as for a mean.
+    constexpr bool turn_sum(short a, short dy) {
+        short p = before_broadcast(dy), q = -1;
+        const node& x = g_.n[p];
+        if (x.k == kind::pointwise && x.op == op_id<op::mul> && windows_of(g_, a, p).count == 0) {
+            p = before_broadcast(x.in[0]);
+            q = before_broadcast(x.in[1]);
+            if (__builtin_popcount(shown(p)) < __builtin_popcount(shown(q))) std_swap(p, q);
+        }
+        const window_view w = windows_of(g_, a, p);
+        int kept = 0;
+        for (int k = 0; k < w.count; ++k) kept |= 1 << w.kept[k];
+        if (w.inner || (sources_.unproven(p, dy) & kept)) return false;
+        if (q >= 0 && (shown(q) & kept)) return false;
+        return turn(a, p, q, 0, false);
     }
     // An array below `i` that is seen through permutations alone, or -1.
     constexpr short seen_below(short i) const {
@@ -371,11 +292,9 @@ private:
         }
         return rearranged(dy, back);
     }
-    constexpr short rearranged(short i, const axis_map& m) {
-        return g_.n[i].ones == 0xff ? i : g_.permute(i, m);  // a number has no axes
-    }
     constexpr void visit_map(short i, const node& x, short dy) {
         if (!only_permuted(i)) {
+            if (turn_sum(i, dy)) return;
             parts_.add({dy, -1, i, x.in[0]});
             return;
         }
@@ -449,7 +368,10 @@ private:
 
     constexpr void finish(short i) {
         const short slot = g_.n[i].slot;
-        if (!only_permuted(i)) return parts_.add({adjoint_[i], slot, i, -1});
+        if (!only_permuted(i)) {
+            if (!turn_sum(i, adjoint_[i])) parts_.add({adjoint_[i], slot, i, -1});
+            return;
+        }
         add_whole(slot, unseen(i, adjoint_[i]));
     }
     constexpr void add_whole(short slot, short whole) {
@@ -462,7 +384,6 @@ private:
         parts_.add({whole, slot, -1, -1});
     }
 
-    graph<Cap>& g_;
     growing<Cap> grow_;
     extent_sources<Cap> sources_;
     short adjoint_[Cap]{};

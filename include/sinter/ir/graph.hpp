@@ -102,10 +102,11 @@ struct graph : graph_nodes<Cap> {
     }
     /// The same of two values as they are seen through `ma` and `mb`; axes from `rank` on are
     /// summed.
-    constexpr short contract(short a, const axis_map& ma, short b, const axis_map& mb, int rank) {
-        const short left = operand(a, ma);
-        return contract(
-            static_cast<unsigned char>((1 << ma.rank) - (1 << rank)), rank, left, operand(b, mb));
+    constexpr short contract(
+        short a, const axis_map& ma, short b, const axis_map& mb, int rank, uint64 how = 0) {
+        const short left = operand(a, ma), right = operand(b, mb);
+        const auto summed = static_cast<unsigned char>((1 << ma.rank) - (1 << rank));
+        return contract(summed, rank, left, right, how);
     }
     /// The matrix product of two values of one type and ranks 2 to 7: (..., m, k) x (..., k, n) in
     /// the index space (k, ..., m, n).
@@ -136,6 +137,11 @@ struct graph : graph_nodes<Cap> {
     }
     /// `a` stored in row-major order and seen under the next run-time shape.
     constexpr short reshape(short a, int rank) {
+        note(visit::shape, shapes);
+        return reshape_in(a, rank, static_cast<short>(shapes++));
+    }
+    /// The same under the shape in a slot, of what is no array.
+    constexpr short reshape_in(short a, int rank, short slot) {
         a = in_row_major(a);
         node x;
         x.k = kind::index_map;
@@ -143,8 +149,7 @@ struct graph : graph_nodes<Cap> {
         x.in[0] = a;
         x.rank = static_cast<signed char>(rank);
         x.ones = unit_axes(rank);
-        x.slot = static_cast<short>(shapes);
-        note(visit::shape, shapes++);
+        x.slot = slot;
         return add(x);
     }
 
@@ -204,19 +209,22 @@ struct graph : graph_nodes<Cap> {
         note(visit::slice, slices);
         return slice_in(a, axes, static_cast<short>(slices++));
     }
-    /// The same by the bounds in a slot.
-    constexpr short slice_in(short a, unsigned char axes, short slot) {
+    /// The same by the bounds in a slot; `inner` of these axes are parts of axes that are split.
+    constexpr short slice_in(short a, unsigned char axes, short slot, unsigned char inner = 0) {
         sink s;
         s.axes = axes;
         s.slot = slot;
+        s.inner = inner;
         return view(a, s);
     }
     /// Windows of `a`: axis j of the result is axis m.at[j] of `a`, where one axis may stand for
-    /// two, cut along `axes` by the next run-time bounds. What folds or costs much is stored first:
-    /// every window that holds a value would compute it again.
-    constexpr short windows(short a, const axis_map& m, unsigned char axes) {
+    /// two, cut along `axes` by the next run-time bounds; `inner` are windows that split an axis
+    /// into parts. What folds or costs much is stored first: every window that holds a value would
+    /// compute it again.
+    constexpr short windows(short a, const axis_map& m, unsigned char axes, unsigned char inner) {
         if (from[a] || flops_up_to(a, costly_flops) >= costly_flops) a = add(stored(a));
-        return slice(permute(a, m), axes);
+        note(visit::slice, slices);
+        return slice_in(permute(a, m), axes, static_cast<short>(slices++), inner);
     }
     /// Drops `axes` of extent 1: what a reduction without keepdims does with the axes that it
     /// folded.
@@ -282,7 +290,7 @@ private:
     // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
     struct sink {
         axis_map map;
-        unsigned char axes = 0;
+        unsigned char axes = 0, inner = 0;
         short slot = -1;
         short done[Cap]{};  // the result for each node met, plus one
     };
@@ -343,6 +351,7 @@ private:
         v.parent = x.view;
         v.slot = s.slot;
         v.axes = s.axes;
+        v.inner = s.inner;
         if (s.slot < 0) {
             v.map = s.map;
             x.ones = moved(x.ones, s.map);

@@ -132,13 +132,23 @@ private:
     // The bounds and shapes that the gradient of windows needs.
     void turn(const turned_windows& t) const {
         const node& x = g.n[t.windows];
+        slice_args pad, slide, flip;
+        if (t.groups >= 0) {
+            const int64 groups = value[t.windows].extent[t.groups],
+                        all = value[t.of].extent[t.groups], members = groups > 0 ? all / groups : 0;
+            slide.axis[t.groups] = flip.axis[t.groups] = {0, members, groups};
+            slide.axis[t.members] = flip.axis[t.members] = {0, 1, members};
+        }
+        if (t.count == 0) {
+            slices[t.slide] = slide;
+            return;
+        }
         const view_step *cut = &g.views[x.view], *seen = nullptr;
         if (cut->slot < 0) seen = cut, cut = &g.views[cut->parent];
         const axis_map& from = g.views[cut->parent].map;
         const array_ref array =
             x.k == kind::leaf ? leaf[x.slot] : base_of(g, t.windows, shapes, value);
         shape_args whole;
-        slice_args pad, slide, flip;
         for (int j = 0; j < max_rank; ++j) {
             whole.extent[j] = value[t.of].extent[j];
             pad.axis[j] = {0, 1, value[t.of].extent[j]};
@@ -155,8 +165,11 @@ private:
             pad.axis[kept] = {span, u.step, value[t.of].extent[kept]};
             slide.axis[kept] = {0, 1, extent};
             slide.axis[summed] = {0, p.step, p.count};
-            flip.axis[summed] = {p.count - 1, -1, p.count};
+            const int64 n = t.other < 0 ? p.count : value[t.other].extent[summed];
+            flip.axis[summed] = {n - 1, -1, n};
         }
+        if (t.flat >= 0)
+            for (int j = 0; j < max_rank; ++j) shapes[t.flat].extent[j] = array.extent[j];
         shapes[t.shape] = whole;
         slices[t.pad] = pad, slices[t.slide] = slide, slices[t.flip] = flip;
     }
@@ -242,7 +255,13 @@ private:
             const int64 p = value[a].extent[j], q = value[b].extent[j];
             const bool summed = (x.axes >> j & 1) != 0;
             const bool both = !((g.n[a].ones | g.n[b].ones) >> j & 1);
-            if (p != q && (summed && x.value != sums_broadcast ? both : p != 1 && q != 1))
+            if (const int side = groups_of(x, 0) >> j & 1 ? 0 : 1; groups_of(x, side) >> j & 1) {
+                const int64 few = side == 0 ? p : q, all = side == 0 ? q : p;
+                if (few > 0 && all % few != 0) refuse_product(x, j, p, q);
+                v.extent[j] = all;
+                continue;
+            }
+            if (p != q && (summed && !(x.value & sums_broadcast) ? both : p != 1 && q != 1))
                 refuse_product(x, j, p, q);
             v.extent[j] = summed ? 1 : p == 1 ? q : p;
         }

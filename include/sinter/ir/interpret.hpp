@@ -106,11 +106,22 @@ private:
             if (x.k == kind::reduction) {
                 row_.push_back(at(x.in[0], all));
             } else {
-                sum = multiply_add(x.type, at(x.in[0], all), at(x.in[1], all), sum);
+                sum = multiply_add(x.type, factor(x, 0, all), factor(x, 1, all), sum);
             }
         }
         if (x.k == kind::contraction) return sum;
         return fold_cells(x.op, g_.n[x.in[0]].type, row_.data(), static_cast<int64>(row_.size()));
+    }
+    // An operand of a contraction, which may have one element for several of the other one.
+    cell factor(const node& x, int side, const int64* coordinates) {
+        const unsigned char groups = groups_of(x, side);
+        if (groups == 0) return at(x.in[side], coordinates);
+        int64 own[max_rank];
+        for (int j = 0; j < max_rank; ++j) {
+            const int64 few = seen(x.in[side]).extent[j], all = seen(x.in[1 - side]).extent[j];
+            own[j] = groups >> j & 1 ? coordinates[j] * few / all : coordinates[j];
+        }
+        return at(x.in[side], own);
     }
     // The operand in row-major order, seen as the map sees it. Offsets are counted in registers.
     void map_index(short i, const node& x) {

@@ -97,6 +97,7 @@ struct view_step {
     short parent = -1;
     short slot = -1;  // slice: which bounds; -1 for a permutation
     unsigned char axes = 0;
+    unsigned char inner = 0;  // slice: of two axes that split an axis of the array, the inner one
     axis_map map;
     constexpr bool operator==(const view_step&) const = default;
 };
@@ -114,17 +115,31 @@ constexpr short like_of(const node& x) {
 }
 /// The `value` of a contraction in a gradient, whose operands may be broadcast along summed axes.
 inline constexpr uint64 sums_broadcast = 1;
+/// More of it: the axes along which operand `side` has one element for several neighbours of the
+/// other one, as a convolution's input has for the filters of a group.
+constexpr uint64 with_groups(int side, unsigned char axes) {
+    return static_cast<uint64>(axes) << (8 + 8 * side);
+}
+constexpr unsigned char groups_of(const node& x, int side) {
+    return static_cast<unsigned char>(x.value >> (8 + 8 * side));
+}
 
 /// The gradient of windows, whose run-time bounds and shape nobody gives: they follow from those of
 /// node `windows`, which is an array seen in windows, when the extents of `of`, the derivative in
-/// the same index space, are known; node `before` is the first that uses them. In that space axis
-/// kept[k] counts windows and axis summed[k] the elements of one, or the other way round; the
-/// derivative has the first, not the second. Element x of the array is element u of window p where
-/// x = u * step + p * stride: the derivative, spread by `pad` in `shape`, is read by windows
-/// `slide`, and the other factor backwards along summed[k] by `flip`.
+/// the same index space, are known, and those of `other`, the factor beside it (-1: none); node
+/// `before` is the first that uses them. In that space axis kept[k] counts windows and axis
+/// summed[k] the elements of one, or the other way round; the derivative has the first, not the
+/// second. Element x of the array is element u of window p where x = u * step + p * stride: the
+/// derivative, spread by `pad` in `shape`, is read by windows `slide`, and the other factor
+/// backwards along summed[k] by `flip`.
 struct turned_windows {
-    short before = -1, windows = -1, of = -1, shape = -1, pad = -1, slide = -1, flip = -1;
+    short before = -1, windows = -1, of = -1, other = -1, shape = -1, pad = -1, slide = -1,
+          flip = -1;
     signed char kept[3] = {-1, -1, -1}, summed[3] = {-1, -1, -1}, count = 0;
+    // Of a contraction with groups: the axis that has them in `windows` and all their members in
+    // `of`, whose members go to axis `members`; the shape of the array.
+    signed char groups = -1, members = -1;
+    short flat = -1;
 };
 inline constexpr int max_turned = 8;
 

@@ -87,12 +87,24 @@ private:
     cell load(int i) {
         const array_ref& a = loaded_[s_.node_of[i]];
         if (!a.data) throw error("A stage reads an array that no stage has written.");
-        for (int j = 0; j < max_rank; ++j)
-            if (a.extent[j] != 1 && a.extent[j] != f_.extent[j])
+        const unsigned char groups = core_groups();
+        int64 own[max_rank];
+        for (int j = 0; j < max_rank; ++j) {
+            own[j] = at_[j];
+            if (a.extent[j] == 1 || a.extent[j] == f_.extent[j]) continue;
+            if (!(groups >> j & 1))
                 throw error("A stage reads an array that does not fit its index space.");
-        if (s_.code[i].is_coordinate()) return coordinate_cell(a, offset_of(a, at_));
+            own[j] = at_[j] * a.extent[j] / f_.extent[j];
+        }
+        if (s_.code[i].is_coordinate()) return coordinate_cell(a, offset_of(a, own));
         ++counts_.loads;
-        return load_cell(a.data, offset_of(a, at_), a.type);
+        return load_cell(a.data, offset_of(a, own), a.type);
+    }
+    // The axes along which an operand of the contraction has one element for several.
+    unsigned char core_groups() const {
+        if (s_.head.core < 0) return 0;
+        const node& x = node_of(s_.head.core);
+        return static_cast<unsigned char>(groups_of(x, 0) | groups_of(x, 1));
     }
     void write(int k, const registers_at& r) {
         const stage_store& s = s_.store[k];

@@ -30,6 +30,7 @@ constexpr int64 at_least_one(int64 n) { return n == 0 ? 1 : n; }
 template <int K>
 struct forward_map {
     static constexpr int rank = K + 2, summed = K + 1;
+    static constexpr unsigned char groups = 0;
     static constexpr int windows_at(int j) {
         return j == 0 ? -1 : j <= K + 1 ? K + j : j == K + 2 ? K : j - K - 3;
     }
@@ -40,17 +41,36 @@ struct forward_map {
 template <int K>
 struct filter_gradient_map {
     static constexpr int rank = K + 2, summed = K + 1;
+    static constexpr unsigned char groups = 0;
     static constexpr int windows_at(int j) {
         return j == 0 ? K : j <= K ? j - 1 : j == K + 1 ? -1 : j - 1;
     }
     static constexpr int other_at(int j) { return j <= K ? -1 : j == K + 1 ? 0 : j - K - 1; }
 };
+// The same with groups: the operand of windows has one more axis, (examples, K of space, groups, K
+// of the window, channels of a group), and one element along the filters' axis for each group.
+template <int K>
+struct grouped_forward_map : forward_map<K> {
+    static constexpr unsigned char groups = 1;
+    static constexpr int windows_at(int j) {
+        return j <= K + 1 ? K + 1 + j : j == K + 2 ? 0 : j - K - 2;
+    }
+};
+template <int K>
+struct grouped_filter_gradient_map : filter_gradient_map<K> {
+    static constexpr unsigned char groups = 1 << (K + 1);
+    static constexpr int windows_at(int j) { return j; }
+};
 template <class Map, class V, class W, class Positions>
 struct contraction_symbol;
 template <class Map, class V, class W, int... J>
 struct contraction_symbol<Map, V, W, ints<J...>> {
-    using type =
-        sym::contraction<Map::rank, ints<Map::windows_at(J)...>, ints<Map::other_at(J)...>, V, W>;
+    using type = sym::contraction<Map::rank,
+                                  ints<Map::windows_at(J)...>,
+                                  ints<Map::other_at(J)...>,
+                                  V,
+                                  W,
+                                  Map::groups>;
 };
 template <class Map, class V, class W>
 auto contract(const V& v, const W& w) {
@@ -135,6 +155,21 @@ struct convolution<K, ints<J...>> {
                                filter,
                                std::to_string(ys.back()) + " channels are not " +
                                    std::to_string(filter.front()) + " filters");
+        // Axis 0 of the turned filters are the input's channels.
+        const auto turned = permute(flip(w, axis<(J + 1)...>), axes<K + 1, (J + 1)..., 0>);
+        options apart;
+        for (int k = 0; k < K; ++k) apart.dilation[k] = o.dilation[k];
+        return forward(operation, spread(operation, y, filter, wanted, o, p), turned, apart);
+    }
+    // `y` among these zeros.
+    template <class Y>
+    static auto spread(const char* operation,
+                       const Y& y,
+                       const extents& filter,
+                       const extents& wanted,
+                       const options& o,
+                       const padding& p) {
+        const extents ys = shape_of(y);
         const slides s = windows_for(filter, o);
         pad_width widths[K + 2]{};
         for (int k = 0; k < K; ++k) {
@@ -144,11 +179,7 @@ struct convolution<K, ints<J...>> {
                         spread = (ys[i] - 1) * v.stride + 1;
             widths[k + 1] = {before, wanted[i] + v.span() - 1 - before - spread, v.stride - 1};
         }
-        // Axis 0 of the turned filters are the input's channels.
-        const auto turned = permute(flip(w, axis<(J + 1)...>), axes<K + 1, (J + 1)..., 0>);
-        options apart;
-        for (int k = 0; k < K; ++k) apart.dilation[k] = o.dilation[k];
-        return forward(operation, padded<K + 2>(operation, y, widths), turned, apart);
+        return padded<K + 2>(operation, y, widths);
     }
     // The extent of the input that a convolution shrinks to that of `y`, and `more` elements.
     template <class Y, class W>
@@ -178,7 +209,22 @@ struct convolution<K, ints<J...>> {
                                 const options& o,
                                 const padding& p) {
         const extents xs = shape_of(x), ys = shape_of(y);
-        slides s = windows_for(filter, o);
+        check_filter_gradient(operation, xs, ys, filter, o, p);
+        if (xs.back() != filter.back())
+            refuse_convolution(operation, xs, ys, "the filters are to be " + shape_text(filter));
+        const slides s = windows_for(filter, o);
+        return contract<filter_gradient_map<K>>(
+            detail::windows<(J + 1)...>(
+                operation, padded_for<(J + 1)...>(operation, x, s.of, p), s.of),
+            y);
+    }
+    static void check_filter_gradient(const char* operation,
+                                      const extents& xs,
+                                      const extents& ys,
+                                      const extents& filter,
+                                      const options& o,
+                                      const padding& p) {
+        const slides s = windows_for(filter, o);
         for (int k = 0; k < K; ++k) {
             const auto i = static_cast<std::size_t>(k) + 1;
             const pad_width z = p.along(k, xs[i], s.of[k]);
@@ -186,12 +232,8 @@ struct convolution<K, ints<J...>> {
                 refuse_convolution(
                     operation, xs, ys, "such filters give another shape than that of the gradient");
         }
-        if (xs.back() != filter.back() || ys.back() != filter.front() || xs.front() != ys.front())
+        if (ys.back() != filter.front() || xs.front() != ys.front())
             refuse_convolution(operation, xs, ys, "the filters are to be " + shape_text(filter));
-        return contract<filter_gradient_map<K>>(
-            detail::windows<(J + 1)...>(
-                operation, padded_for<(J + 1)...>(operation, x, s.of, p), s.of),
-            y);
     }
 };
 

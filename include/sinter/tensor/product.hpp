@@ -29,14 +29,15 @@ void require_inner(const char* operation, const A& a, const B& b, int from_last)
                           shape_text(q) + " do not fit: " + std::to_string(left) + " is not " +
                           std::to_string(right) + ".");
 }
-/// The sum over `Axis` of products; that of integers wraps to their type as a matrix product does.
-template <int Axis, class A, class B>
+/// The sum over the axes of products; that of integers wraps to their type as a matrix product
+/// does.
+template <int... Axis, class A, class B>
 auto sum_of_products(const A& a, const B& b) {
     constexpr dtype t = product_type<A, B>();
     if constexpr (is_floating(t)) {
-        return sum(a * b, axis<Axis>);
+        return sum(a * b, axis<Axis...>);
     } else {
-        return astype<storage_t<t>>(sum(a * b, axis<Axis>));
+        return astype<storage_t<t>>(sum(a * b, axis<Axis...>));
     }
 }
 

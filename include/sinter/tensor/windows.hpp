@@ -104,8 +104,8 @@ auto padded(const char* operation, const E& e, const pad_width* widths) {
 }
 
 // Axes A... of rank R, counted from the right.
-template <class S, int R, int... A>
-using windowed_symbol = sym::windowed<S, (A < 0 ? -1 - A : R - 1 - A)...>;
+template <int Splits, class S, int R, int... A>
+using windowed_symbol = sym::windowed<Splits, S, (A < 0 ? -1 - A : R - 1 - A)...>;
 
 template <int... A, expression E>
 auto windows(const char* operation, const E& e, const window* w) {
@@ -120,7 +120,25 @@ auto windows(const char* operation, const E& e, const window* w) {
         o.axis[axis_of[k]] = {0, w[k].stride, n};
         o.axis[R + k] = {0, w[k].dilation, w[k].size};
     }
-    return make<windowed_symbol<S, R, A...>>(e, o);
+    return make<windowed_symbol<0, S, R, A...>>(e, o);
+}
+// The same, and axis B in parts of `part` elements each: one more axis behind those of the windows.
+template <int B, int... A, expression E>
+auto windows_in_parts(const char* operation, const E& e, const window* w, int64 part, int64 parts) {
+    using S = symbol_of<E>;
+    constexpr int R = S::rank, K = sizeof...(A);
+    const shape<R> extents = shape_of(e);
+    slice_operand<R + K + 1> o;
+    for (int i = 0; i < R; ++i) o.axis[i] = {0, 1, extents[static_cast<std::size_t>(i)]};
+    [[maybe_unused]] const int axis_of[] = {A..., 0};
+    for (int k = 0; k < K; ++k) {
+        const int64 n = w[k].count(operation, extents[static_cast<std::size_t>(axis_of[k])]);
+        o.axis[axis_of[k]] = {0, w[k].stride, n};
+        o.axis[R + k] = {0, w[k].dilation, w[k].size};
+    }
+    o.axis[B] = {0, part, parts};
+    o.axis[R + K] = {0, 1, part};
+    return make<windowed_symbol<1, S, R, A..., B>>(e, o);
 }
 // `e` with the zeros that `p` puts around the axes A... of windows w.
 template <int... A, expression E>
