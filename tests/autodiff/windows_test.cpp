@@ -56,6 +56,55 @@ TEST_CASE("transposed convolutions and convolutions of sequences") {
     });
 }
 
+TEST_CASE("convolutions in groups and of each channel, and their gradients") {
+    using sn::groups;
+    on_each_device([](device) {
+        const var<4> x = normal<4>({{1, 3, 4, 4}}), w = normal<4>({{4, 2, 2, 2}}),
+                     y = normal<4>({{1, 2, 3, 4}}), f = normal<4>({{4, 2, 2, 1}});
+        CHECK(agrees(
+            [](auto& v, auto& k) {
+                return conv2d(v * v, k, {{1, 2}}, sn::same, groups(2));
+            },
+            x,
+            w));
+        CHECK(agrees([](auto& v, auto& k) { return conv2d(v * 2.0, k, {}, groups(2)); }, x, w));
+        const sn::shape<4> in = x.extents(), filters = w.extents();
+        CHECK(agrees(
+            [&](auto& g, auto& k) {
+                return conv2d_input_gradient(g, k, in, {}, padding(0), groups(2));
+            },
+            y,
+            w));
+        CHECK(agrees(
+            [&](auto& v, auto& g) {
+                return conv2d_filter_gradient(v, g, filters, {}, padding(0), groups(2));
+            },
+            x,
+            y));
+        CHECK(agrees(
+            [](auto& v, auto& k) {
+                return tanh(depthwise_conv2d(v, k, {{2, 1}}, sn::same));
+            },
+            x,
+            f));
+        CHECK(agrees([](auto& v) { return adaptive_avg_pool(v * v, {3, 2}); }, x));
+    });
+}
+
+TEST_CASE("sums over windows: the gradient is one, however many places a window has") {
+    on_each_device([](device) {
+        const var<4> x = normal<4>({{2, 7, 6, 3}}), f = normal<4>({{3, 3, 3, 1}});
+        const auto launches = [](const var<4>& y) {
+            const sn::tensor<double, 4> seed = sn::ones<double>(2, 5, 4, 3);
+            sn::launch_counter ran;
+            y.backward(seed);
+            return ran.launches();
+        };
+        CHECK(launches(avg_pool(x, {sn::window{3}, sn::window{3}})) <= 3);
+        CHECK(launches(depthwise_conv2d(x, f)) <= 5);
+    });
+}
+
 TEST_CASE("pooling, also where windows overlap; sums over windows") {
     on_each_device([](device) {
         const var<4> x = normal<4>({{1, 5, 4, 2}});

@@ -118,11 +118,24 @@ TEST_CASE("pooling layers") {
         check_layer("avg_pool2d", nn::avg_pool2d(2), shape<4>{2, 6, 6, 3});
         check_layer("adaptive_avg_pool2d", nn::adaptive_avg_pool2d({2, 3}), shape<4>{2, 4, 6, 3});
     });
-    const variable<double, 4> x(wave(shape<4>{1, 5, 6, 1}, 0));
-    CHECK(error_of([&] {
-              nn::adaptive_avg_pool2d({2, 3})(x);
-          }) ==
-          "adaptive_avg_pool2d: an image of shape (1, 5, 6, 1) is not a multiple of 2 x 3 parts.");
+}
+
+TEST_CASE("layers of channels in groups are what the functions say") {
+    const variable<double, 4> x(wave(shape<4>{1, 5, 6, 4}, 0));
+    const nn::conv2d<double, true, true, true> grouped(
+        4, 6, {.kernel = 3}, sn::same, sn::groups(2));
+    CHECK(grouped.weight.extents() == shape<4>{6, 3, 3, 2});
+    const tensor<double, 4> y = grouped(x).detach(),
+                            z = conv2d(x, grouped.weight, {}, sn::same, sn::groups(2)).detach() +
+                                grouped.bias.detach();
+    CHECK(difference(get(y), get(z), 1e-12) == "");
+    const nn::depthwise_conv2d<double> each(4, {.kernel = 3, .stride = 2});
+    const tensor<double, 4> u = each(x).detach(),
+                            v = conv2d(x, each.weight, {{2, 2}}, sn::groups(4)).detach() +
+                                each.bias.detach();
+    CHECK(difference(get(u), get(v), 1e-12) == "");
+    CHECK(error_of([] { nn::conv2d(5, 4, {.kernel = 3}, sn::padding(0), sn::groups(2)); }) ==
+          "nn::conv2d: 5 channels do not come in 2 groups.");
 }
 
 TEST_CASE("normalisation layers") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sinter/nn/conv.hpp"
+#include "sinter/tensor/adaptive_pool.hpp"
 
 namespace sinter::nn {
 
@@ -51,8 +52,8 @@ struct global_avg_pool2d {
         return mean(x, axis<1, 2>);
     }
 };
-/// The mean of windows that cover the image in `rows` x `columns` parts. The extents must be
-/// multiples of those; else a shape_error.
+/// The means of `rows` x `columns` parts that cover the image evenly, whatever its size: see
+/// adaptive_avg_pool.
 struct adaptive_avg_pool2d {
     pair parts;
     static constexpr bool begins_kernel = true;
@@ -61,17 +62,7 @@ struct adaptive_avg_pool2d {
     void members(V&&) {}
     template <expression X>
     auto operator()(const X& x) const {
-        const auto e = shape_of(x);
-        window w[2];
-        for (std::size_t k = 0; k < 2; ++k) {
-            const int64 n = e[k + 1], m = parts.at[k];
-            if (m < 1 || n % m != 0)
-                throw shape_error("adaptive_avg_pool2d: an image of shape " + shape_text(e) +
-                                  " is not a multiple of " + std::to_string(parts.at[0]) + " x " +
-                                  std::to_string(parts.at[1]) + " parts.");
-            w[k] = {n / m, n / m};
-        }
-        return avg_pool(x, {w[0], w[1]});
+        return adaptive_avg_pool(x, parts.at);
     }
 };
 

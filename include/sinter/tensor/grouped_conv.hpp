@@ -15,6 +15,12 @@ struct groups {
 
 namespace detail {
 
+// `e` in row-major order under a shape, stored when the expression is evaluated.
+template <int R, expression E>
+auto stored_as(const E& e, const shape<R>& s) {
+    return make<sym::reshaped<R, symbol_of<E>>>(e, shape_operand<R>{s});
+}
+
 template <int K, class Space = make_ints<K>>
 struct grouped_convolution;
 template <int K, int... J>
@@ -92,7 +98,7 @@ struct grouped_convolution<K, ints<J...>> : convolution<K> {
         turned.back() = members;
         const auto parts =
             windows_in_parts<0>(operation, flip(w, axis<(J + 1)...>), nullptr, members, g.count);
-        const auto stored = reshape(permute(parts, axes<0, K + 1, (J + 1)..., K + 2>), turned);
+        const auto stored = stored_as(permute(parts, axes<0, K + 1, (J + 1)..., K + 2>), turned);
         options apart;
         for (int k = 0; k < K; ++k) apart.dilation[k] = o.dilation[k];
         return forward(
@@ -207,16 +213,21 @@ auto depthwise(const X& x, const W& w, const conv_options<2>& o) {
             xs,
             filter,
             "the filters are to be (" + std::to_string(xs.back()) + ", height, width, 1)");
+    // Neighbouring channels side by side: a host turns blocks of the filters round more slowly than
+    // all of them once.
+    const auto beside =
+        stored_as(permute(w, axes<3, 1, 2, 0>), shape<3>{filter[1], filter[2], filter[0]});
     return sum_of_products<-1, -2>(
         detail::windows<1, 2>("depthwise_conv2d", x, convolution<2>::windows_for(filter, o).of),
-        squeeze(w, axis<-1>));
+        permute(beside, axes<2, 0, 1>));
 }
 
 }  // namespace detail
 
 /// The convolution of every channel by itself: x (n, h, w, c), filters (c, kh, kw, 1). A sum over
-/// windows, not a matrix product: neighbouring channels are computed side by side. Types as for
-/// conv2d. Throws shape_error where channels differ or no window fits.
+/// windows, not a matrix product: neighbouring channels are computed side by side. The filters are
+/// stored in another order first. Types as for conv2d. Throws shape_error where channels differ or
+/// no window fits.
 template <expression X, expression W>
 auto depthwise_conv2d(const X& x, const W& w, const conv_options<2>& o = {}) {
     if constexpr (detail::are_convolved<2, X, W>()) return detail::depthwise(x, w, o);
