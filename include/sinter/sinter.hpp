@@ -6,6 +6,7 @@
 #include "sinter/tensor/arange.hpp"
 #include "sinter/tensor/compare.hpp"
 #include "sinter/tensor/conv.hpp"
+#include "sinter/tensor/conv3d.hpp"
 #include "sinter/tensor/create.hpp"
 #include "sinter/tensor/cross_entropy.hpp"
 #include "sinter/tensor/evaluate.hpp"

@@ -87,7 +87,7 @@ constexpr bool are_convolved() {
     constexpr bool ranks = symbol_of<X>::rank == K + 2 && symbol_of<W>::rank == K + 2;
     static_assert(ranks,
                   "A convolution's input is (examples, space, channels) and its filters are "
-                  "(filters, window, channels): rank 3 for conv1d, 4 for conv2d.");
+                  "(filters, window, channels): rank 3 for conv1d, 4 for conv2d, 5 for conv3d.");
     return ranks;
 }
 template <std::size_t R>
@@ -104,7 +104,6 @@ template <int K, class Space = make_ints<K>>
 struct convolution;
 template <int K, int... J>
 struct convolution<K, ints<J...>> {
-    static_assert(K <= 2, "Convolutions along 3 axes go through 2: see conv3d.");
     using options = conv_options<K>;
     using extents = shape<K + 2>;
 

@@ -107,8 +107,9 @@ auto padded(const char* operation, const E& e, const pad_width* widths) {
 template <int Splits, class S, int R, int... A>
 using windowed_symbol = sym::windowed<Splits, S, (A < 0 ? -1 - A : R - 1 - A)...>;
 
+// So many windows along each axis.
 template <int... A, expression E>
-auto windows(const char* operation, const E& e, const window* w) {
+auto counted_windows(const E& e, const window* w, const int64* count) {
     using S = symbol_of<E>;
     constexpr int R = S::rank, K = sizeof...(A);
     const shape<R> extents = shape_of(e);
@@ -116,11 +117,21 @@ auto windows(const char* operation, const E& e, const window* w) {
     for (int i = 0; i < R; ++i) o.axis[i] = {0, 1, extents[static_cast<std::size_t>(i)]};
     const int axis_of[] = {(A < 0 ? A + R : A)...};
     for (int k = 0; k < K; ++k) {
-        const int64 n = w[k].count(operation, extents[static_cast<std::size_t>(axis_of[k])]);
-        o.axis[axis_of[k]] = {0, w[k].stride, n};
+        o.axis[axis_of[k]] = {0, w[k].stride, count[k]};
         o.axis[R + k] = {0, w[k].dilation, w[k].size};
     }
     return make<windowed_symbol<0, S, R, A...>>(e, o);
+}
+template <int... A, expression E>
+auto windows(const char* operation, const E& e, const window* w) {
+    constexpr int R = symbol_of<E>::rank;
+    const shape<R> extents = shape_of(e);
+    int64 count[sizeof...(A)], k = 0;
+    for (const int a : {(A < 0 ? A + R : A)...}) {
+        count[k] = w[k].count(operation, extents[static_cast<std::size_t>(a)]);
+        ++k;
+    }
+    return counted_windows<A...>(e, w, count);
 }
 // The same, and axis B in parts of `part` elements each: one more axis behind those of the windows.
 template <int B, int... A, expression E>
