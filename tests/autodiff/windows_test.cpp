@@ -91,6 +91,22 @@ TEST_CASE("convolutions in groups and of each channel, and their gradients") {
     });
 }
 
+TEST_CASE("a convolution of what has another shape; one of volumes") {
+    on_each_device([](device) {
+        const var<4> x = normal<4>({{2, 3, 2, 1}}), w = normal<4>({{2, 2, 2, 1}});
+        const sn::shape<4> wide{1, 3, 4, 1};
+        CHECK(agrees(
+            [&](auto& v, auto& k) { return conv2d(reshape(v, wide), k, {}, sn::same); }, x, w));
+        const var<5> u = normal<5>({{1, 2, 2, 3, 2}}), f = normal<5>({{1, 2, 1, 2, 2}});
+        CHECK(agrees(
+            [](auto& v, auto& k) {
+                return conv3d(v * v, k, {{1, 1, 2}}, padding(1));
+            },
+            u,
+            f));
+    });
+}
+
 TEST_CASE("sums over windows: the gradient is one, however many places a window has") {
     on_each_device([](device) {
         const var<4> x = normal<4>({{2, 7, 6, 3}}), f = normal<4>({{3, 3, 3, 1}});

@@ -125,15 +125,14 @@ TEST_CASE("layers of channels in groups are what the functions say") {
     const nn::conv2d<double, true, true, true> grouped(
         4, 6, {.kernel = 3}, sn::same, sn::groups(2));
     CHECK(grouped.weight.extents() == shape<4>{6, 3, 3, 2});
-    const tensor<double, 4> y = grouped(x).detach(),
-                            z = conv2d(x, grouped.weight, {}, sn::same, sn::groups(2)).detach() +
-                                grouped.bias.detach();
-    CHECK(difference(get(y), get(z), 1e-12) == "");
+    const variable<double, 4> y = grouped(x),
+                              z = conv2d(x, grouped.weight, {}, sn::same, sn::groups(2)) +
+                                  grouped.bias;
+    CHECK(difference(get(y.detach()), get(z.detach()), 1e-12) == "");
     const nn::depthwise_conv2d<double> each(4, {.kernel = 3, .stride = 2});
-    const tensor<double, 4> u = each(x).detach(),
-                            v = conv2d(x, each.weight, {{2, 2}}, sn::groups(4)).detach() +
-                                each.bias.detach();
-    CHECK(difference(get(u), get(v), 1e-12) == "");
+    const variable<double, 4> u = each(x),
+                              v = conv2d(x, each.weight, {{2, 2}}, sn::groups(4)) + each.bias;
+    CHECK(difference(get(u.detach()), get(v.detach()), 1e-12) == "");
     CHECK(error_of([] { nn::conv2d(5, 4, {.kernel = 3}, sn::padding(0), sn::groups(2)); }) ==
           "nn::conv2d: 5 channels do not come in 2 groups.");
 }

@@ -167,6 +167,25 @@ TEST_CASE("views of expressions") {
     });
 }
 
+TEST_CASE("a view of a stored value under another shape") {
+    on_each_device([](device d) {
+        const integers v = random<int64>({3, 4}, 1);
+        const auto a = put<int, 2>(v, d), one = put<int, 2>(random<int64>({4, 4}, 2), d);
+        const tensor<int, 2> product = matmul(a, one);
+        const integers p = get(product);
+        integers cut({2, 3}), turned({2, 6}), flat({12});
+        flat.of = p.of;
+        for (std::size_t i = 0; i < 6; ++i) cut.of[i] = p.of[i / 2 * 4 + 1 + i % 2];
+        for (std::size_t i = 0; i < 12; ++i) turned.of[i] = p.of[i / 4 * 4 + 3 - i % 4];
+        const tensor<int, 2> r = reshape(slice(matmul(a, one), sn::_, range(1, 3)), shape<2>{2, 3});
+        CHECK(difference(get(r), cut) == "");
+        const tensor<int, 2> s = reshape(flip(matmul(a, one), axis<1>), shape<2>{2, 6});
+        CHECK(difference(get(s), turned) == "");
+        const tensor<int, 1> t = reshape(reshape(matmul(a, one), shape<2>{2, 6}), shape<1>{12});
+        CHECK(difference(get(t), flat) == "");
+    });
+}
+
 TEST_CASE("flip, squeeze, unsqueeze, flatten and open extents") {
     on_each_device([](device d) {
         const auto v = random({3, 1, 5});

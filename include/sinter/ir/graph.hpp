@@ -140,7 +140,7 @@ struct graph : graph_nodes<Cap> {
         note(visit::shape, shapes);
         return reshape_in(a, rank, static_cast<short>(shapes++));
     }
-    /// The same under the shape in a slot, of what is no array.
+    /// The same under the shape in a slot.
     constexpr short reshape_in(short a, int rank, short slot) {
         a = in_row_major(a);
         node x;
@@ -221,7 +221,10 @@ struct graph : graph_nodes<Cap> {
     /// two, cut along `axes` by the next run-time bounds; `inner` are windows that split an axis
     /// into parts. What folds or costs much is stored first: every window that holds a value would
     /// compute it again.
-    constexpr short windows(short a, const axis_map& m, unsigned char axes, unsigned char inner) {
+    constexpr short windows(short a,
+                            const axis_map& m,
+                            unsigned char axes,
+                            unsigned char inner = 0) {
         if (from[a] || flops_up_to(a, costly_flops) >= costly_flops) a = add(stored(a));
         note(visit::slice, slices);
         return slice_in(permute(a, m), axes, static_cast<short>(slices++), inner);
@@ -238,13 +241,13 @@ struct graph : graph_nodes<Cap> {
 private:
     using base::take_shape;
 
-    // An array, or a view of a stored value, may lie in any order, coordinates nowhere: a
-    // conversion to its own type copies.
+    // What lies in row-major order with nothing around it. An array may lie in any order,
+    // coordinates nowhere: a conversion to its own type copies.
     constexpr short in_row_major(short a) {
-        const node& x = n[a];
-        const bool ordered =
-            x.k != kind::leaf && x.k != kind::coordinate && (x.k != kind::index_map || x.view < 0);
-        return ordered ? a : pointwise(op_cast, x.type, a);
+        const kind k = n[a].k;
+        if (k == kind::index_map && n[a].view < 0 && !is_padded(n[a])) return n[a].in[0];
+        const bool lies = k == kind::leaf || k == kind::coordinate || k == kind::index_map;
+        return lies ? pointwise(op_cast, n[a].type, a) : a;
     }
 
     // What computing `a` from arrays costs; no more is counted than `most`.
