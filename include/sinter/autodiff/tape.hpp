@@ -208,7 +208,7 @@ struct seen_gradient {
         const ir::array_ref base =
             x.k == ir::kind::leaf ? b.leaf[x.slot] : ir::base_of(g, through, b.shape, b.value);
         all = empty_like(base, where);
-        seen = {ir::seen_through(g, all.array, x.view, b.slice), all.memory};
+        seen = {ir::seen_through(g, all.array, x.view, b.slice, b.shape), all.memory};
         apart = overlapping_axis(seen.array, 0) < 0;
         if (!apart || bytes_of(seen.array) != bytes_of(all.array))
             runtime::fill_zero(all.array.data, where, bytes_of(all.array));

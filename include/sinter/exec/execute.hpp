@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sinter/cpu/run.hpp"
+#include "sinter/exec/copy_array.hpp"
 #include "sinter/exec/space.hpp"
 #include "sinter/exec/target.hpp"
 #include "sinter/runtime/launch.hpp"
@@ -60,6 +61,9 @@ public:
         for (int i = 0; i < t_.graph.size; ++i) keep(i);
         for (int i = 0; i < t_.graph.size; ++i)
             if (p_.plan.live[i] && t_.graph.n[i].k == ir::kind::index_map) remap(i);
+        if (b_.where.is_host())
+            for (int i = 0; i < t_.graph.size; ++i)
+                if (p_.plan.live[i] && t_.graph.n[i].k == ir::kind::leaf) store_zeros(i);
         if (runtime::log_enabled("plan")) log_plan();
         if (b_.where.is_cuda()) note_use();
         const plan_launches& l = b_.choice.launches;
@@ -192,6 +196,27 @@ private:
             ir::index_mapped(t_.graph, static_cast<short>(i), data, b_.slice, b_.shape, b_.value);
     }
 
+    // A host packs what lies in a row: it has an array among zeros copied there first, which is no
+    // loop of its own that is compiled.
+    void store_zeros(int i) {
+        const ir::node& x = t_.graph.n[i];
+        const short step = ir::zeros_of(t_.graph, x.view);
+        if (step < 0) return;
+        const ir::view_step& zeros = t_.graph.views[step];
+        const ir::array_ref from =
+            ir::seen_through(t_.graph, b_.leaf[x.slot], zeros.parent, b_.slice, b_.shape);
+        ir::array_ref whole = from;
+        for (int j = 0; j < max_rank; ++j)
+            if (zeros.axes >> j & 1) whole.extent[j] = b_.shape[zeros.whole].extent[j];
+        ir::make_row_major(whole);
+        const auto bytes = static_cast<std::size_t>(bytes_of(whole));
+        whole.data = memory_.add(b_.where, bytes).data();
+        runtime::fill_zero(whole.data, b_.where, bytes);
+        runtime::note_temporary();
+        copy_array(from, ir::sliced(whole, zeros.axes, b_.slice[zeros.slot]));
+        b_.at(i) = ir::seen_through(t_.graph, whole, x.view, b_.slice, b_.shape, step);
+    }
+
     void launch(int k, const ir::stage_launch* list, int count) {
         const stage_table& s = p_.stage[k];
         const ir::array_ref* out[ir::max_stage_stores];
@@ -215,7 +240,8 @@ private:
     // The temporaries, and one element.
     static int most_arrays(const program_table& t, const plan_table& p) {
         int n = 1;
-        for (int i = 0; i < t.graph.size; ++i) n += p.plan.loaded[i];
+        for (int i = 0; i < t.graph.size; ++i)
+            n += p.plan.loaded[i] || ir::zeros_of(t.graph, t.graph.n[i].view) >= 0;
         return n;
     }
     void start(const stage_table& s, const bound_space& space) {

@@ -44,6 +44,7 @@ public:
                 unread[out.unread_count++] = static_cast<short>(j);
             }
         }
+        find_guards();
         for (int j = 0; j < stores; ++j) {
             const bool wanted = (f_.stores >> j & 1) != 0;
             operand_[loads + j].data = wanted ? store_arrays[j]->data : nullptr;
@@ -72,6 +73,24 @@ public:
     }
 
 private:
+    void find_guards() {
+        if (s_.head.core < 0 || b_.where.is_host()) return;  // a host stores them
+        int n = 0;
+        for (int j = 0; j < s_.load_count; ++j) n += s_.code[s_.loads[j]].guards();
+        if (n == 0) return;
+        guard_ = b_.room.take<ir::bound_guard>(n, {});
+        step_ = b_.room.take<ir::guard>(n, {});
+        for (int j = 0; j < s_.load_count; ++j) {
+            if (s_.code[s_.loads[j]].guards() == 0) continue;
+            const short view = b_.table->graph.n[s_.node_of[s_.loads[j]]].view;
+            const int found = ir::find_guards(b_.table->graph, view, b_.slice, step_ + guards_);
+            for (int k = 0; k < found; ++k, ++guards_) {
+                guard_[guards_].start = step_[guards_].start;
+                guard_[guards_].extent = step_[guards_].extent;
+                guard_[guards_].load = j;
+            }
+        }
+    }
     // True when one of the loads before j reads this very view: a second mention of a tensor.
     bool seen(const ir::array_ref& a, int j) const {
         for (int i = 0; i < j; ++i)
@@ -87,8 +106,15 @@ private:
         int axis;
         part which;
         int64 members;
+        // Two summed axes that arrays walk as one, though zeros lie along the outer one alone: that
+        // one, and the extent of the inner one.
+        int beyond;
+        int64 inner;
     };
-    walked whole_axis(int j) const { return {f_.extent[j], j, part::whole, 1}; }
+    static walked axis_of(int64 extent, int j, part which = part::whole, int64 members = 1) {
+        return {extent, j, which, members, -1, 1};
+    }
+    walked whole_axis(int j) const { return axis_of(f_.extent[j], j); }
 
     bool in_row(int axis) const { return s_.row_axes >> axis & 1; }
     ir::scalar_bits scalar_value(int node) const {
@@ -120,7 +146,7 @@ private:
         int count = 0;
         /// Takes the longest one out; an axis of extent 1 where there is none.
         walked take_longest() {
-            if (count == 0) return {1, -1, part::whole, 1};
+            if (count == 0) return axis_of(1, -1);
             int longest = 0;
             for (int d = 1; d < count; ++d)
                 if (at[d].extent > at[longest].extent) longest = d;
@@ -136,9 +162,9 @@ private:
     }
     // Adds an axis, or lengthens the last one where every array walks both as one.
     void join(axis_group& g, const walked& w) const {
-        if (g.count > 0 && mergeable(g.at[g.count - 1], w))
+        if (g.count > 0 && mergeable(g.at[g.count - 1], w)) {
             g.at[g.count - 1] = longer(w, g.at[g.count - 1].extent);
-        else
+        } else
             g.at[g.count++] = w;
     }
     [[noreturn, gnu::cold]] static void refuse_axes() {
@@ -162,8 +188,9 @@ private:
             else if (left && right && of_left != of_right && w.extent > 0) {
                 const int64 groups = of_left < of_right ? of_left : of_right,
                             members = w.extent / groups;
-                join(batch, {groups, j, part::groups, members});
-                join(of_left < of_right ? columns : rows, {members, j, part::members, members});
+                join(batch, axis_of(groups, j, part::groups, members));
+                join(of_left < of_right ? columns : rows,
+                     axis_of(members, j, part::members, members));
             } else if (left && right)
                 join(batch, w);
             else if (left || (!right && !(g.n[x.in[0]].ones >> j & 1)))
@@ -172,7 +199,13 @@ private:
                 join(columns, w);
         }
         const walked m = rows.take_longest(), n = columns.take_longest();
-        if (sums.count == 0) sums.at[sums.count++] = {1, -1, part::whole, 1};
+        if (sums.count > 1 &&
+            mergeable_beside_zeros(sums.at[sums.count - 2], sums.at[sums.count - 1])) {
+            const walked p = sums.at[sums.count - 2], q = sums.at[--sums.count];
+            sums.at[sums.count - 1] = {
+                p.extent * q.extent, q.axis, q.which, q.members, p.axis, q.extent};
+        }
+        if (sums.count == 0) sums.at[sums.count++] = axis_of(1, -1);
         if (batch.count + rows.count + columns.count + 2 + sums.count > max_rank) refuse_axes();
         for (const axis_group* outer : {&batch, &rows, &columns})
             for (int d = 0; d < outer->count; ++d) add_axis(outer->at[d]);
@@ -204,9 +237,17 @@ private:
     }
 
     int64 stride_along(int array, const walked& w) const {
-        const ir::array_ref* const a = array_[array];
-        if (!a || w.axis < 0 || a->extent[w.axis] == 1) return 0;
-        const int64 stride = a->stride[w.axis];
+        return !array_[array] ? 0 : along(array_[array], array_[array]->stride, w);
+    }
+    // The step of a guard, which is given by axis as strides are.
+    int64 step_along(int k, const walked& w) const {
+        const ir::array_ref* const a = array_[guard_[k].load];
+        if (!a) return 0;
+        return along(a, step_[k].step, w.beyond < 0 ? w : axis_of(w.extent, w.beyond));
+    }
+    int64 along(const ir::array_ref* a, const int64* by_axis, const walked& w) const {
+        if (w.axis < 0 || a->extent[w.axis] == 1) return 0;
+        const int64 stride = by_axis[w.axis];
         if (w.which == part::whole) return stride;
         const bool grouped = a->extent[w.axis] != f_.extent[w.axis];
         if (w.which == part::groups) return grouped ? stride : stride * w.members;
@@ -214,6 +255,22 @@ private:
     }
     // Two neighbouring axes are one when every array walks them as one.
     bool mergeable(const walked& p, const walked& q) const {
+        if (p.beyond >= 0 || q.beyond >= 0) return false;
+        for (int k = 0; k < guards_; ++k)
+            if (step_along(k, p) != step_along(k, q) * q.extent) return false;
+        return arrays_merge(p, q);
+    }
+    // The same where zeros lie along p alone: few channels of several places in a window make one
+    // step of a product. Positions are divided by a multiplication, which has to be exact.
+    bool mergeable_beside_zeros(const walked& p, const walked& q) const {
+        if (guards_ == 0 || p.beyond >= 0 || q.beyond >= 0 || q.extent % 32 == 0 ||
+            p.extent * q.extent * q.extent >> 32 != 0)
+            return false;
+        for (int k = 0; k < guards_; ++k)
+            if (step_along(k, q) != 0) return false;
+        return arrays_merge(p, q);
+    }
+    bool arrays_merge(const walked& p, const walked& q) const {
         for (int j = 0; j < count_; ++j)
             if (stride_along(j, p) != stride_along(j, q) * q.extent) return false;
         return true;
@@ -238,7 +295,15 @@ private:
             st.extent[d] = kept[d].extent;
             (d < outer ? st.rows : st.row_length) *= kept[d].extent;
             for (int j = 0; j < count_; ++j) operand_[j].stride[d] = stride_along(j, kept[d]);
+            for (int k = 0; k < guards_; ++k) {
+                guard_[k].stride[d] = step_along(k, kept[d]);
+                if (kept[d].beyond < 0) continue;
+                guard_[k].inner = (uint64{1} << 32) / static_cast<uint64>(kept[d].inner) + 1;
+                guard_[k].inner_extent = kept[d].inner;
+            }
         }
+        st.guard = guard_;
+        st.guards = guards_;
         for (int d = n; d < max_rank; ++d)
             for (int j = 0; j < count_; ++j) operand_[j].stride[d] = 0;
     }
@@ -246,8 +311,11 @@ private:
     binding& b_;
     const stage_table& s_;
     const ir::stage_launch& f_;
-    ir::bound_operand* operand_ = nullptr;   // loads, then stores
-    const ir::array_ref** array_ = nullptr;  // the same; null: does not move
+    ir::bound_operand* operand_ = nullptr;  // loads, then stores
+    ir::bound_guard* guard_ = nullptr;      // by load
+    ir::guard* step_ = nullptr;             // the same by axis
+    int guards_ = 0;
+    const ir::array_ref** array_ = nullptr;  // the same as operand_; null: does not move
     int count_ = 0;
     const ir::array_ref* lead_ = nullptr;  // the first result that is written
     walked axes_[max_rank + 1];

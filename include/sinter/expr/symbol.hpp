@@ -329,14 +329,14 @@ struct sliced : made_of<A> {
         return g.slice(A::emit(g), Axes);
     }
 };
-/// `A` in the midst of zeros.
-template <class A>
+/// `A` in the midst of zeros, which are around axes `Along` (bits) alone if that is not 0.
+template <class A, unsigned char Along = 0>
 struct padded : made_of<A> {
     static constexpr dtype type = A::type;
     static constexpr int rank = A::rank, nodes = room(A::nodes + 2L);
     template <class G>
     static constexpr auto emit(G& g) {
-        return g.pad(A::emit(g));
+        return g.pad(A::emit(g), Along);
     }
 };
 /// Windows of `A` along axes From... (from the right): one more axis each, which become the last

@@ -13,6 +13,18 @@ struct bound_operand {
     int64 stride[max_rank]{};
 };
 
+/// Where load `load` is zero, along one axis of its array: everywhere but where 0 <= start + the
+/// sum of stride * position < extent.
+struct bound_guard {
+    int64 stride[max_rank]{};
+    int64 start = 0, extent = 0;
+    int load = 0;
+    // Not 0: along the innermost summed axis, position k counts as k * inner >> 32, because it is
+    // two axes of the array and zeros lie along the outer one.
+    uint64 inner = 0;
+    int64 inner_extent = 1;
+};
+
 /// The index space of a stage and the arrays in it. Axes 0..outer_rank-1 are outer, the next
 /// row_rank are the row, in row-major order of the reduced axes. Adjacent axes that every operand
 /// walks as one are collapsed.
@@ -27,8 +39,10 @@ struct bound_stage {
     int64 rows = 1, row_length = 1;        // products of the outer and of the row extents
     const bound_operand* load = nullptr;   // in the order of loads_of<C>()
     const bound_operand* store = nullptr;  // by store; null data: not wanted in this launch
-    const scalar_bits* scalar = nullptr;   // in the order of scalars_of<C>()
-    const void* functors = nullptr;        // the functor_pack of the stage
+    const bound_guard* guard = nullptr;    // by load
+    int guards = 0;
+    const scalar_bits* scalar = nullptr;  // in the order of scalars_of<C>()
+    const void* functors = nullptr;       // the functor_pack of the stage
 
     // The axes of a contraction; of several summed ones the innermost.
     SINTER_HD constexpr int rows_axis() const { return outer_rank - 2; }

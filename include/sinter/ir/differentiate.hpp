@@ -369,7 +369,10 @@ private:
     constexpr void finish(short i) {
         const short slot = g_.n[i].slot;
         if (!only_permuted(i)) {
-            if (!turn_sum(i, adjoint_[i])) parts_.add({adjoint_[i], slot, i, -1});
+            if (turn_sum(i, adjoint_[i])) return;
+            if (g_.guards_of(i) > 0)
+                throw "Sinter: the gradient of an expression has too many convolutions: assign a part of it to a variable.";
+            parts_.add({adjoint_[i], slot, i, -1});
             return;
         }
         add_whole(slot, unseen(i, adjoint_[i]));

@@ -104,7 +104,7 @@ struct graph : graph_nodes<Cap> {
     /// summed.
     constexpr short contract(
         short a, const axis_map& ma, short b, const axis_map& mb, int rank, uint64 how = 0) {
-        const short left = operand(a, ma), right = operand(b, mb);
+        const short left = operand(without_stored_zeros(a), ma), right = operand(b, mb);
         const auto summed = static_cast<unsigned char>((1 << ma.rank) - (1 << rank));
         return contract(summed, rank, left, right, how);
     }
@@ -154,12 +154,15 @@ struct graph : graph_nodes<Cap> {
     }
 
     /// `a` stored where the next run-time bounds say in an array of the next run-time shape, with
-    /// zeros around it.
-    constexpr short pad(short a) {
+    /// zeros around it. They are known to be around `along` alone, and not between; 0: nothing is
+    /// known.
+    constexpr short pad(short a, unsigned char along = 0) {
         const short shape = static_cast<short>(shapes), inside = static_cast<short>(slices);
         note(visit::shape, shapes++);
         note(visit::slice, slices++);
-        return pad_in(a, 0xff, shape, inside);
+        const short r = pad_in(a, 0xff, shape, inside);
+        base::zeros_along[inside] = along;
+        return r;
     }
     /// The same along `axes`, with the shape and the bounds in these slots.
     constexpr short pad_in(short a, unsigned char axes, short shape, short inside) {
@@ -250,6 +253,57 @@ private:
         return lies ? pointwise(op_cast, n[a].type, a) : a;
     }
 
+    // An operand that is seen in the midst of zeros, as one that is computed without storing them:
+    // where an array ends, kernels put zeros into their tiles. Only what is cheap is computed again
+    // for each window; what does not make zeros of zeros is stored among them, and what has
+    // gradients stays as they know it.
+    constexpr short without_stored_zeros(short a) {
+        const node x = n[a];
+        if (!is_padded(x)) return a;
+        const unsigned char along = base::zeros_along[x.axes];
+        const short inner = n[x.in[0]].in[0];
+        const bool plain = n[inner].k == kind::leaf && n[inner].view < 0;
+        if (along == 0 || __builtin_popcount(along) > max_guards ||
+            (!plain && !keeps_zeros(inner, along)) ||
+            flops_up_to(inner, costly_flops) >= costly_flops)
+            return a;
+        return among_zeros(inner, x, along);
+    }
+    // True when `a` is 0 wherever the arrays that it is computed from are.
+    constexpr bool keeps_zeros(short a, unsigned char along) const {
+        const node& x = n[a];
+        if (x.k == kind::leaf)
+            return x.op != leaf_variable && base::guards_of(a) == 0 && !(x.ones & along);
+        if (x.k != kind::pointwise || from[a]) return false;
+        const auto uniform = [&](short c) {
+            const kind k = n[c].k;
+            return k == kind::scalar || k == kind::constant;
+        };
+        if (x.op == op_cast || x.op == op_id<op::relu> || x.op == op_id<op::abs> ||
+            x.op == op_id<op::neg>)
+            return x.slot < 0 && keeps_zeros(x.in[0], along);
+        if (x.op == op_id<op::mul>)
+            return (uniform(x.in[0]) || keeps_zeros(x.in[0], along)) &&
+                   (uniform(x.in[1]) || keeps_zeros(x.in[1], along));
+        if (x.op == op_id<op::div>) return uniform(x.in[1]) && keeps_zeros(x.in[0], along);
+        return false;
+    }
+    constexpr short among_zeros(short a, const node& zeros, unsigned char along) {
+        sink s;
+        s.axes = along;
+        s.slot = static_cast<short>(zeros.axes);
+        s.whole = zeros.slot;
+        return through_steps(view(a, s), zeros.view);
+    }
+    constexpr short through_steps(short a, short step) {
+        if (step < 0) return a;
+        const view_step v = views[step];
+        sink s;
+        s.map = v.map;
+        s.axes = v.axes, s.inner = v.inner;
+        s.slot = v.slot, s.whole = v.whole;
+        return view(through_steps(a, v.parent), s);
+    }
     // What computing `a` from arrays costs; no more is counted than `most`.
     constexpr int flops_up_to(short a, int most) const {
         if (n[a].k != kind::pointwise) return 0;
@@ -294,7 +348,7 @@ private:
     struct sink {
         axis_map map;
         unsigned char axes = 0, inner = 0;
-        short slot = -1;
+        short slot = -1, whole = -1;
         short done[Cap]{};  // the result for each node met, plus one
     };
 
@@ -355,6 +409,7 @@ private:
         v.slot = s.slot;
         v.axes = s.axes;
         v.inner = s.inner;
+        v.whole = s.whole;
         if (s.slot < 0) {
             v.map = s.map;
             x.ones = moved(x.ones, s.map);

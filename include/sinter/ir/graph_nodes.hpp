@@ -74,6 +74,8 @@ struct graph_nodes {
         short node = -1, number = -1;
     } memo[64]{};
     int memos = 0;
+    unsigned char zeros_along[256]{};  // by the bounds of a padding: the axes that may have zeros,
+                                       // none where nobody said
     turned_windows turned[max_turned]{};
     int turned_count = 0;
 
@@ -217,6 +219,12 @@ struct graph_nodes {
         memo[memos++] = {tag, node, static_cast<short>(number)};
     }
 
+    /// How many axes of what node `i` loads lie in the midst of zeros that no memory holds.
+    constexpr int guards_of(short i) const {
+        for (short v = n[i].view; v >= 0; v = views[v].parent)
+            if (views[v].whole >= 0) return __builtin_popcount(views[v].axes);
+        return 0;
+    }
     /// True when nothing of `i` depends on the coordinates: scalars, constants and rank-0 arrays.
     constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
 

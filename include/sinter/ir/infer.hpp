@@ -81,7 +81,7 @@ struct inference {
             v = {};
             v.type = x.type;
             switch (x.k) {
-                case kind::leaf: v = seen_through(g, leaf[x.slot], x.view, slices); break;
+                case kind::leaf: v = seen_through(g, leaf[x.slot], x.view, slices, shapes); break;
                 case kind::pointwise:
                     if (x.op == op_expand) {
                         expand(x, v);
@@ -91,9 +91,11 @@ struct inference {
                     break;
                 case kind::reduction: reduce(x, v); break;
                 case kind::contraction: contract(x, v); break;
-                case kind::coordinate: v = seen_through(g, counted(x), x.view, slices); break;
+                case kind::coordinate:
+                    v = seen_through(g, counted(x), x.view, slices, shapes);
+                    break;
                 case kind::index_map:
-                    v = seen_through(g, base_of(g, i, shapes, value), x.view, slices);
+                    v = seen_through(g, base_of(g, i, shapes, value), x.view, slices, shapes);
                     break;
                 default: break;
             }
@@ -146,8 +148,11 @@ private:
         const view_step *cut = &g.views[x.view], *seen = nullptr;
         if (cut->slot < 0) seen = cut, cut = &g.views[cut->parent];
         const axis_map& from = g.views[cut->parent].map;
-        const array_ref array =
-            x.k == kind::leaf ? leaf[x.slot] : base_of(g, t.windows, shapes, value);
+        array_ref array = x.k == kind::leaf ? leaf[x.slot] : base_of(g, t.windows, shapes, value);
+        if (const short before = g.views[cut->parent].parent; before >= 0) {
+            const view_step& zeros = g.views[before];
+            array = among_zeros(array, zeros.axes, slices[zeros.slot], shapes[zeros.whole]);
+        }
         shape_args whole;
         for (int j = 0; j < max_rank; ++j) {
             whole.extent[j] = value[t.of].extent[j];
@@ -198,7 +203,7 @@ private:
                 a.extent[j] = value[like].extent[j] != 1 ? value[like].extent[j] : from.extent[j];
         } else {
             for (int j = 0; j < max_rank; ++j) a.extent[j] = shapes[x.slot].extent[j];
-            a = seen_through(g, a, x.view, slices);
+            a = seen_through(g, a, x.view, slices, shapes);
         }
         for (int j = 0; j < max_rank; ++j) {
             v.extent[j] = a.extent[j];
@@ -292,7 +297,7 @@ inline array_ref index_mapped(const graph_view& g,
     a.data = data;
     a.type = type;
     make_row_major(a);
-    return seen_through(g, a, g.n[i].view, slices);
+    return seen_through(g, a, g.n[i].view, slices, shapes);
 }
 inline array_ref index_mapped(const graph_view& g,
                               short i,

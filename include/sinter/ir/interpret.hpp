@@ -61,6 +61,10 @@ private:
     array_ref& seen(short i) { return seen_[static_cast<std::size_t>(i)]; }
     cell at(short i, const int64* coordinates) {
         const array_ref& a = seen(i);
+        guard guards[max_guards];
+        const int n = find_guards(g_, g_.n[i].view, b_.slices, guards);
+        for (int k = 0; k < n; ++k)
+            if (!guards[k].holds(coordinates)) return {};
         const int64 offset = offset_of(a, coordinates);
         if (g_.n[i].k == kind::leaf) return load_cell(a.data, offset, a.type);
         if (g_.n[i].k == kind::coordinate) return coordinate_cell(a, offset);

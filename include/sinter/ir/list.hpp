@@ -33,8 +33,8 @@ SINTER_HD constexpr T coordinate_at(uint64 first, int64 offset) {
     return static_cast<T>(static_cast<int64>(first - coordinate_origin) / bytes + offset);
 }
 
-/// One instruction. `op` is an operation id, or a reduction id for how::reduce; 1 for a load of
-/// coordinates.
+/// One instruction. `op` is an operation id, or a reduction id for how::reduce; of a load bit 0
+/// says that it is of coordinates, the others how many guards it has.
 struct instr {
     how h = how::load;
     unsigned char op = 0;
@@ -46,7 +46,9 @@ struct instr {
     short in[3] = {-1, -1, -1};
     uint64 value = 0;  // constant: the bits of a double or int64; user functor: its slot
 
-    SINTER_HD constexpr bool is_coordinate() const { return h == how::load && op == 1; }
+    SINTER_HD constexpr bool is_coordinate() const { return h == how::load && (op & 1); }
+    /// Along how many axes zeros lie around the array that no memory holds.
+    SINTER_HD constexpr int guards() const { return h == how::load ? op >> 1 : 0; }
     /// True for what is known only when all rows are done.
     SINTER_HD constexpr bool is_late() const { return h == how::total || h == how::after; }
     SINTER_HD constexpr bool has_value() const {

@@ -131,7 +131,7 @@ private:
         y.type = x.type;
         y.row_constant = row_constant(x.ones);
         if (loaded(i, need[i])) {
-            emit_source(x, y);
+            emit_source(i, x, y);
         } else if (x.k == kind::contraction) {
             emit_core(i, x, y);
         } else {
@@ -176,7 +176,7 @@ private:
         }
         return -1;
     }
-    constexpr void emit_source(const node& x, instr& y) const {
+    constexpr void emit_source(short i, const node& x, instr& y) const {
         if (x.k == kind::constant) {
             y.h = how::constant;
             y.value = x.value;
@@ -184,7 +184,10 @@ private:
             y.h = how::scalar;
         } else {
             y.h = how::load;
-            y.op = x.k == kind::coordinate;
+            const int guards = g.guards_of(i);
+            if (guards > 0 && need[i])
+                throw "Sinter: zeros around an array must be stored where no product reads it.";
+            y.op = static_cast<unsigned char>((x.k == kind::coordinate) | guards << 1);
             if (x.k == kind::index_map && g.n[x.in[0]].k != kind::leaf && !p.stored[x.in[0]])
                 throw "Sinter: a stage reads a value in another shape that is not stored.";
         }

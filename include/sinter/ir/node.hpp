@@ -47,6 +47,8 @@ struct node {
     }
 };
 
+/// The most axes along which a loaded array may lie in the midst of zeros.
+inline constexpr int max_guards = 3;
 /// The `op` of an index map, and of the conversion that it reads, when zeros lie around the
 /// operand: both have the extents of the whole in `slot` and the number of the bounds in `axes`.
 inline constexpr unsigned char padded = 1;
@@ -95,7 +97,9 @@ constexpr axis_map composed(const axis_map& first, const axis_map& then) {
 /// the run-time bounds in `slot`. Steps form chains through `parent`, the step applied before.
 struct view_step {
     short parent = -1;
-    short slot = -1;  // slice: which bounds; -1 for a permutation
+    short slot = -1;   // slice: which bounds; -1 for a permutation
+    short whole = -1;  // an array in the midst of zeros, which no memory holds: the shape with
+                       // them; `slot` says where the array is
     unsigned char axes = 0;
     unsigned char inner = 0;  // slice: of two axes that split an axis of the array, the inner one
     axis_map map;

@@ -96,6 +96,10 @@ private:
                 throw error("A stage reads an array that does not fit its index space.");
             own[j] = at_[j] * a.extent[j] / f_.extent[j];
         }
+        guard guards[max_guards];
+        const int n = find_guards(b_.g, node_of(i).view, b_.slices, guards);
+        for (int k = 0; k < n; ++k)
+            if (!guards[k].holds(own)) return {};
         if (s_.code[i].is_coordinate()) return coordinate_cell(a, offset_of(a, own));
         ++counts_.loads;
         return load_cell(a.data, offset_of(a, own), a.type);

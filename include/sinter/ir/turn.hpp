@@ -135,7 +135,9 @@ protected:
             whole = rearranged(g_.reduce(sum_, axes, whole), m);
         }
         whole = t.flat < 0 ? rearranged(whole, back) : g_.reshape_in(whole, back.rank, t.flat);
-        return whole;
+        if (w.zeros < 0) return whole;
+        const view_step& zeros = g_.views[w.zeros];
+        return g_.slice_in(whole, zeros.axes, zeros.slot);
     }
     constexpr short rearranged(short i, const axis_map& m) {
         return g_.n[i].ones == 0xff ? i : g_.permute(i, m);  // a number has no axes

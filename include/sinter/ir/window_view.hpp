@@ -12,6 +12,7 @@ struct window_view {
     signed char kept[3]{}, summed[3]{};  // windows; the derivative has the first of each pair
     unsigned char inner = 0;             // of the axes that split another one, the inner ones
     int count = 0;                       // of the pairs of windows
+    short zeros = -1;                    // the view step that puts zeros around the array
 };
 
 /// How node `a` sees its array, where `dy` has exactly one axis of every pair; no pairs where it
@@ -30,8 +31,9 @@ constexpr window_view windows_of(const graph<Cap>& g, short a, short dy) {
     }
     if (v < 0 || g.views[v].slot < 0) return {};
     const view_step& cut = g.views[v];
-    if (cut.parent < 0 || g.views[cut.parent].slot >= 0 || g.views[cut.parent].parent >= 0)
-        return {};
+    if (cut.parent < 0 || g.views[cut.parent].slot >= 0) return {};
+    w.zeros = g.views[cut.parent].parent;
+    if (w.zeros >= 0 && (g.views[w.zeros].whole < 0 || g.views[w.zeros].parent >= 0)) return {};
     w.source = composed(g.views[cut.parent].map, seen);
     const int shown = ~g.n[dy].ones;
     bool used[max_rank]{};

@@ -25,9 +25,26 @@ inline void copy_bound(const ir::bound_stage& b,
 }
 #endif
 
+/// How many guards the first `end` loads of stage C have.
+template <class C>
+SINTER_HD constexpr int guards_before(int end) {
+    int n = 0;
+    const auto loads = ir::loads_of<C>();
+    for (int k = 0; k < end; ++k) n += C::at(loads.at[k]).guards();
+    return n;
+}
+/// The guards of a stage's loads; most stages have none.
+template <int N>
+struct guard_args {
+    ir::bound_guard guard[N];
+};
+template <>
+struct guard_args<0> {};
+
 /// Kernel parameters of stage C.
 template <class C>
-struct args {
+struct args : guard_args<guards_before<C>(ir::loads_of<C>().count)> {
+    static constexpr int guards = guards_before<C>(ir::loads_of<C>().count);
     static constexpr int loads = ir::loads_of<C>().count, scalars = ir::scalars_of<C>().count,
                          stores = C::stores;
     ir::bound_operand load[at_least_one(loads)];
@@ -43,6 +60,8 @@ struct args {
     static args from(const ir::bound_stage& b) {
         args a{};
         copy_bound(b, a.load, loads, a.store, stores, a.scalar, scalars, a.extent);
+        if constexpr (guards > 0)
+            for (int k = 0; k < guards; ++k) a.guard[k] = b.guard[k];
         a.rows = b.rows;
         a.row_length = b.row_length;
         a.outer_rank = b.outer_rank;

@@ -57,6 +57,7 @@ template <class C>
 struct offsets {
     int64 load[at_least_one(args<C>::loads)];
     int64 store[at_least_one(args<C>::stores)];
+    int64 guard[at_least_one(args<C>::guards)];  // the places of guards, from where they are 0
 };
 
 #if SINTER_NVCC || SINTER_EMULATOR
@@ -68,6 +69,8 @@ SINTER_DEVICE offsets<C> no_offsets() {
     for (int i = 0; i < args<C>::loads; ++i) o.load[i] = 0;
     SINTER_UNROLLED
     for (int j = 0; j < args<C>::stores; ++j) o.store[j] = 0;
+    SINTER_UNROLLED
+    for (int k = 0; k < args<C>::guards; ++k) o.guard[k] = 0;
     return o;
 }
 /// Moves `o` by `c` along one axis.
@@ -77,6 +80,10 @@ SINTER_DEVICE void move(offsets<C>& o, const args<C>& a, int axis, int64 c) {
     for (int i = 0; i < args<C>::loads; ++i) o.load[i] += c * a.load[i].stride[axis];
     SINTER_UNROLLED
     for (int j = 0; j < args<C>::stores; ++j) o.store[j] += c * a.store[j].stride[axis];
+    if constexpr (args<C>::guards > 0) {
+        SINTER_UNROLLED
+        for (int k = 0; k < args<C>::guards; ++k) o.guard[k] += c * a.guard[k].stride[axis];
+    }
 }
 /// Moves `o` to the element whose row-major number within the axes first..end-1 is `index`.
 /// Divides in 32 bits where both fit: a division in 64 bits costs four times as much.

@@ -112,7 +112,8 @@ struct mma_work {
             const args<C>& a = p.a;
             const bool along = p.along_k[W - ir::side_a];
             const int64 left = along ? a.extent[2] - k : a.extent[axis] - outer;
-            const bool inside = along ? outer < a.extent[axis] : k < a.extent[2];
+            const bool inside = (along ? outer < a.extent[axis] : k < a.extent[2]) &&
+                                is_inside<C, W, slot>(a, here.at, outer, k);
             const unsigned valid = !inside || left <= 0 ? 0 : left < chunk ? unsigned(left) : chunk;
             const T* from = static_cast<const T*>(a.load[slot].data) + here.at.load[slot];
             if (valid > 0)  // else there may be no such address

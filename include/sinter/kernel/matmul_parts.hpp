@@ -57,6 +57,24 @@ struct matmul_args {
 
 #if SINTER_NVCC || SINTER_EMULATOR
 
+/// True where load slot K has an element at (outer, k) of side W, from where a block is.
+template <class C, int W, int K>
+SINTER_DEVICE bool is_inside(const args<C>& a, const offsets<C>& from, int64 outer, int64 k) {
+    constexpr int first = guards_before<C>(K), end = guards_before<C>(K + 1);
+    bool inside = true;
+    if constexpr (end > first) {
+        SINTER_UNROLLED
+        for (int g = first; g < end; ++g) {
+            const ir::bound_guard& x = a.guard[g];
+            const int64 along =
+                x.inner == 0 ? k : static_cast<int64>(static_cast<uint64>(k) * x.inner >> 32);
+            const int64 place = x.start + from.guard[g] +
+                                outer * x.stride[W == ir::side_a ? 0 : 1] + along * x.stride[2];
+            inside = inside && place >= 0 && place < x.extent;
+        }
+    }
+    return inside;
+}
 template <class C, int W>
 struct load_side {
     ir::registers<C>& v;
@@ -67,6 +85,10 @@ struct load_side {
     SINTER_DEVICE void operator()(number<K>) const {
         constexpr int j = element_loads<C, W>().at[K];
         constexpr int slot = load_slot<C>(j);
+        if (!is_inside<C, W, slot>(a, from, outer, k)) {
+            v.template at<j>() = 0;
+            return;
+        }
         const int64* stride = a.load[slot].stride;
         v.template at<j>() = read<C, slot, reading::constant>(
             a, from.load[slot] + outer * stride[W == ir::side_a ? 0 : 1] + k * stride[2]);

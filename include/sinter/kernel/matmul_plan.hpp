@@ -48,6 +48,8 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
     axes.sort(q.a.extent);
     for (int k = 0; k < args<C>::loads; ++k) axes.sort(q.a.load[k].stride);
     for (int k = 0; k < args<C>::stores; ++k) axes.sort(q.a.store[k].stride);
+    if constexpr (args<C>::guards > 0)
+        for (ir::bound_guard& g : q.a.guard) axes.sort(g.stride);
     constexpr auto loads = ir::loads_of<C>();
     for (int side = 0; side < 2; ++side) {
         int votes = 0;
@@ -68,6 +70,12 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
                               detail::aligned(o.data, tuning::vector_bytes);
             for (int axis = 3; axis < axes.count; ++axis)
                 q.vectors[side] = q.vectors[side] && o.stride[axis] % 8 == 0;
+            // A chunk lies among zeros or it does not.
+            for (int g = guards_before<C>(slot); g < guards_before<C>(slot + 1); ++g) {
+                const ir::bound_guard& x = b.guard[g];
+                const bool apart = along == 2 && x.inner != 0 && x.inner_extent % 8 == 0;
+                q.vectors[side] = q.vectors[side] && (apart || x.stride[axes.at[along]] == 0);
+            }
         }
     }
     q.row_varies = detail::row_constants_vary<C>(b);

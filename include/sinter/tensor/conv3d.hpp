@@ -62,7 +62,7 @@ struct volumes {
         zeros[3].before *= e[4];
         zeros[3].after *= e[4];
         return counted_windows<1, 2, 3>(
-            padded<4>(operation, flat(x), zeros), in_lines(s, e[4]).of, count);
+            padded<4, 1, 2, 3>(operation, flat(x), zeros), in_lines(s, e[4]).of, count);
     }
     template <class X>
     static auto windows_of(const char* operation, const X& x, const plain::slides& s) {

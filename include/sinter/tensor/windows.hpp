@@ -84,7 +84,8 @@ struct pad_operand {
     }
 };
 
-template <int R, expression E>
+// Axes A... are known to be the only ones that get zeros, none of them between elements.
+template <int R, int... A, expression E>
 auto padded(const char* operation, const E& e, const pad_width* widths) {
     const shape<R> extents = shape_of(e);
     pad_operand<R> o;
@@ -100,7 +101,8 @@ auto padded(const char* operation, const E& e, const pad_width* widths) {
         o.whole[k] = n + w.before + w.after + (n > 0 ? (n - 1) * w.between : 0);
         o.inside.axis[i] = {w.before, w.between + 1, n};
     }
-    return make<sym::padded<symbol_of<E>>>(e, o);
+    constexpr auto along = static_cast<unsigned char>((0 | ... | (1 << (R - 1 - A))));
+    return make<sym::padded<symbol_of<E>, along>>(e, o);
 }
 
 // Axes A... of rank R, counted from the right.
@@ -163,7 +165,7 @@ auto padded_for(const char* operation, const E& e, const window* w, const paddin
     const int axis_of[] = {(A < 0 ? A + R : A)...};
     for (int k = 0; k < K; ++k)
         widths[axis_of[k]] = p.along(k, extents[static_cast<std::size_t>(axis_of[k])], w[k]);
-    return padded<R>(operation, e, widths);
+    return padded<R, (A < 0 ? A + R : A)...>(operation, e, widths);
 }
 
 template <int R, int... A>
