@@ -30,6 +30,12 @@ struct builder {
         x.row_constant = row_constant;
         return push(x);
     }
+    /// A load of what lies in the midst of zeros along so many axes.
+    constexpr int load_among_zeros(dtype t, int axes) {
+        const int j = load(t);
+        code[j].op = static_cast<unsigned char>(axes << 1);
+        return j;
+    }
     constexpr int scalar(dtype t) {
         ir::instr x;
         x.h = ir::how::scalar;

@@ -294,6 +294,17 @@ struct plain {
     }
 };
 
+// a b where a lies in the midst of zeros along two axes, as an image does.
+template <dtype D>
+struct among_zeros {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load_among_zeros(D, 2), y = b.load(D);
+        b.store(b.product(D, x, y));
+        return b;
+    }
+};
+
 // relu((a * r * s) (b + 1) + bias) + residual, and whether the product is positive. r is a column.
 // The 1 that is added shows that the padding of ragged edges is behind the prologue.
 template <dtype D>

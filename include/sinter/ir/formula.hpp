@@ -153,6 +153,7 @@ private:
         if (view < 0) return s;
         const view_step& v = e_.g.views[view];
         const std::string inner = seen(s, v.parent);
+        if (v.whole >= 0) return "pad(" + inner + ")";
         if (v.slot >= 0) return inner + "[...]";
         if (is_matrix_operand(v.map)) return inner;  // how `matmul` sees it: not worth a word
         if (v.map == axis_map{{1, 0, -1, -1, -1, -1, -1, -1}, 2}) return "transpose(" + inner + ")";

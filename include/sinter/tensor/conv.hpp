@@ -246,7 +246,8 @@ auto conv1d(const X& x, const W& w, const conv_options<1>& o = {}) {
     if constexpr (detail::are_convolved<1, X, W>())
         return detail::convolution<1>::forward("conv1d", x, w, o);
 }
-/// The same among zeros, which are stored around `x` first: `conv1d(x, w, {}, same)`.
+/// The same among zeros: `conv1d(x, w, {}, same)`. Those around an array, a scaled one or its relu
+/// are stored nowhere on a device.
 template <expression X, expression W>
 auto conv1d(const X& x, const W& w, const conv_options<1>& o, const padding& p) {
     if constexpr (detail::are_convolved<1, X, W>())
@@ -298,7 +299,8 @@ auto conv2d(const X& x, const W& w, const conv_options<2>& o = {}) {
     if constexpr (detail::are_convolved<2, X, W>())
         return detail::convolution<2>::forward("conv2d", x, w, o);
 }
-/// The same among zeros, which are stored around `x` first: `conv2d(x, w, {}, same)`.
+/// The same among zeros: `conv2d(x, w, {}, same)`. Those around an array, a scaled one or its relu
+/// are stored nowhere on a device.
 template <expression X, expression W>
 auto conv2d(const X& x, const W& w, const conv_options<2>& o, const padding& p) {
     if constexpr (detail::are_convolved<2, X, W>())

@@ -127,7 +127,7 @@ auto conv3d(const X& x, const W& w, const conv_options<3>& o = {}) {
     if constexpr (detail::are_convolved<3, X, W>())
         return detail::volumes::forward("conv3d", x, w, o);
 }
-/// The same among zeros, which are stored around `x` first.
+/// The same among zeros. Those around an array are stored nowhere on a device.
 template <expression X, expression W>
 auto conv3d(const X& x, const W& w, const conv_options<3>& o, const padding& p) {
     if constexpr (detail::are_convolved<3, X, W>())
