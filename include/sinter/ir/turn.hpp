@@ -119,7 +119,7 @@ protected:
         // The result lies as the array, whose split axes are put together in the end.
         axis_map m, back;
         for (int q = 0; q < max_rank; ++q)
-            for (const int part : {1, 0})
+            for (int part = 1; part >= 0; --part)
                 for (int j = 0; j < max_rank; ++j)
                     if ((kept >> j & 1) && w.source.at[j] == q && (w.inner >> j & 1) == part) {
                         back.at[q] = m.rank;
