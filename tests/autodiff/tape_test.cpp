@@ -247,3 +247,23 @@ TEST_CASE("equal elements share the gradient of a maximum or minimum") {
     v.backward(sn::tensor<float, 1>{4, 1});
     CHECK(get(u.grad()).of == std::vector<double>{2, 2, 0, 1});
 }
+
+TEST_CASE("two layers and labels: the plan's launches are those that run") {
+    on_each_device([](device) {
+        const sn::tensor<float, 2> x = sn::ones<float>(13, 7);
+        const sn::tensor<int64, 1> y{0, 1, 2, 3, 4, 0, 1, 2, -100, 4, 0, 1, 2};
+        const fvar2 w1{sn::tensor<float, 2>(sn::ones<float>(7, 11) * 0.1F)},
+            w2{sn::tensor<float, 2>(sn::ones<float>(11, 5) * 0.1F)};
+        const fvar1 b1{sn::tensor<float, 1>(sn::zeros<float>(11))},
+            b2{sn::tensor<float, 1>(sn::zeros<float>(5))};
+        const auto e = cross_entropy(matmul(relu(matmul(x, w1) + b1), w2) + b2, y);
+        sn::launch_counter ran;
+        const fvar0 loss = e;
+        CHECK(ran.launches() == 3);  // the number of labels that count ends with the rows too
+        CHECK(loss.item() == doctest::Approx(std::log(5.0)));
+        ran.reset();
+        loss.backward();
+        CHECK(ran.launches() == sn::gradient_kernel_count_v<decltype(e)>);
+        CHECK(get(b2.grad()).of[0] == doctest::Approx(0.2 - 3.0 / 12));
+    });
+}

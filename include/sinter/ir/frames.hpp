@@ -93,15 +93,18 @@ inline int frames_of(const graph_view& g,
                      const array_ref* value,
                      stage_launch* out) {
     int n = 0;
-    for (const bool late : {false, true})
+    // A total of values per row does not mind how long the rows are: those come last, when the
+    // launches that they may join are known.
+    enum { first, of_elements, of_rows, done };
+    for (int turn = first; turn < done; ++turn)
         for (int k = 0; k < s.stores; ++k) {
-            const instr& x = s.code[s.store[k].value];
-            if (x.is_late() != late) continue;
+            const bool late = s.code[s.store[k].value].is_late();
+            if (late != (turn != first)) continue;
             stage_launch f;
             if (!detail::frame_of(g, s, value, k, f)) return -1;
             f.stores = 1U << k;
-            // A total of values per row does not mind how long the rows are.
             const bool short_rows = late && detail::has_no_row(g, s, f);
+            if (late && short_rows != (turn == of_rows)) continue;
             int same = 0;
             for (; same < n; ++same) {
                 bool equal = true;
