@@ -67,7 +67,7 @@ void check_loss(double tolerance) {
                 CHECK(difference(get(rows), losses(v, labels), tolerance, tolerance) == "");
                 ran.reset();
                 const tensor<T, 0> mean = sn::cross_entropy(x, y);
-                CHECK(ran.launches() == 2);
+                CHECK(ran.launches() == 1);
                 const double want = mean_of(losses(v, labels), labels, -100);
                 CHECK(std::abs(get(mean).of[0] - want) <= tolerance * (1 + want));
                 // Left-out rows and smoothing.
@@ -174,7 +174,7 @@ TEST_CASE("compositions and their twins written by hand") {
         const auto kept =
             where(label == -100, 0, where(label >= 0 && label < 37, loss, __builtin_nan("")));
         // Labels that are mentioned several times are not merged: a load costs less than a guess.
-        check_twins(sn::cross_entropy(x, y), sum(kept) / sum(astype<float>(label != -100)), false);
+        check_twins(sn::cross_entropy<reduction::none>(x, y), squeeze(kept, axis<1>), false);
     });
 }
 
