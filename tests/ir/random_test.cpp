@@ -72,7 +72,7 @@ outcome judge(random_program& p, policy rules) {
     try {
         const bound_program b = p.bind();
         const auto q = schedule(p.g, rules);
-        o.could_need_split = may_need_split(p.g, q);
+        o.could_need_split = may_need_split(p.g, q) || pools(q);
         if (!run_plan(p, b, q, o)) {
             o.needed_split = true;
             rules.split = true;

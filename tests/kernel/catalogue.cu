@@ -44,13 +44,15 @@ struct matmul_fused_f64 : kernel::kernel_of<stage<fused<dtype::f64>>> {};
 struct matmul_fused_bf16 : kernel::kernel_of<stage<fused<dtype::bf16>>> {};
 struct matmul_zeros_f32 : kernel::kernel_of<stage<among_zeros<dtype::f32>>> {};
 struct matmul_zeros_bf16 : kernel::kernel_of<stage<among_zeros<dtype::bf16>>> {};
+struct matmul_folded_f32 : kernel::kernel_of<stage<folded<dtype::f32>>> {};
+struct matmul_folded_bf16 : kernel::kernel_of<stage<folded<dtype::bf16>>> {};
 struct matmul_rounded : kernel::kernel_of<stage<rounded>> {};
 
 template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[35];
+const void* entries[37];
 void all() {
     keep<map_f32,
          map_f64,
@@ -86,6 +88,8 @@ void all() {
          matmul_fused_bf16,
          matmul_zeros_f32,
          matmul_zeros_bf16,
+         matmul_folded_f32,
+         matmul_folded_bf16,
          matmul_rounded>(entries);
 }
 

@@ -182,6 +182,41 @@ bool shared_runs() {
            product_runs<Sync, bfloat16>(30, 40, 520, wide_device);
 }
 
+// Sums of a product's columns, rows, of all of it, and over two products that a block takes in
+// turn.
+template <class Sync>
+bool folded_runs() {
+    const int64 p = 2, m = 70, n = 65, k = 5;
+    array<float> a(p * m * k), b(k * n), bias(n);
+    fill_samples(a, 1);
+    fill_samples(b, 2);
+    fill_samples(bias, 3);
+    for (const unsigned what : {2U, 4U, 7U, 1U}) {
+        const int64 step_n = what & 4 ? 0 : 1, of_n = what & 4 ? 1 : n;
+        const int64 step_m = what & 2 ? 0 : of_n, of_m = what & 2 ? 1 : m;
+        const int64 step_p = what & 1 ? 0 : of_m * of_n, results = (what & 1 ? 1 : p) * of_m * of_n;
+        array<float> sum(results), top(results);
+        binding s({p, m, n}, {k});
+        s.load(a.data(), {m * k, k, 0, 1}).load(b.data(), {0, 0, 1, n});
+        s.load(bias.data(), {0, 0, 1, 0}).store<float>(nullptr, {m * n, n, 1, 0});
+        s.store(sum.data(), {step_p, step_m, step_n, 0});
+        s.store(top.data(), {step_p, step_m, step_n, 0});
+        s.b.folded = what;
+        if (!try_run<stage<folded<dtype::f32>>, Sync>(s.stage()).errors.empty()) return false;
+        std::vector<double> want(static_cast<std::size_t>(results));
+        for (int64 i = 0; i < p * m * n; ++i) {
+            double x = static_cast<double>(bias[i % n]);
+            for (int64 q = 0; q < k; ++q)
+                x += static_cast<double>(a[i / n * k + q]) * static_cast<double>(b[q * n + i % n]);
+            want[static_cast<std::size_t>(i / n / m * step_p + i / n % m * step_m +
+                                          i % n * step_n)] += std::max(x, 0.0);
+        }
+        for (int64 i = 0; i < results; ++i)
+            if (!close(sum[i], 2 * want[static_cast<std::size_t>(i)], 256)) return false;
+    }
+    return true;
+}
+
 struct mutant {
     const char* name;
     bool (*runs)();
@@ -222,6 +257,15 @@ constexpr mutant mutants[] = {
     {"matmul, shared tiles: barrier 5", shared_runs<without<site::block, 5>>, true},
     {"matmul, shared tiles: fence 0", shared_runs<without<site::fence, 0>>, false},
     {"matmul, shared tiles: fence 1", shared_runs<without<site::fence, 1>>, false},
+    {"matmul, folded: barrier 6", folded_runs<without<site::block, 6>>, true},
+    {"matmul, folded: barrier 7", folded_runs<without<site::block, 7>>, false},
+    {"matmul, folded: barrier 8", folded_runs<without<site::block, 8>>, false},
+    {"matmul, folded: barrier 9", folded_runs<without<site::block, 9>>, true},
+    {"matmul, folded: barrier 10", folded_runs<without<site::block, 10>>, true},
+    {"matmul, folded: barrier 11", folded_runs<without<site::block, 11>>, false},
+    {"matmul, folded: shuffle 2", folded_runs<without<site::shuffle, 2>>, true},
+    {"matmul, folded: fence 2", folded_runs<without<site::fence, 2>>, false},
+    {"matmul, folded: fence 3", folded_runs<without<site::fence, 3>>, false},
     {"matmul, tensor cores: barrier 0", mma_runs<without<site::block, 0>>, true},
     {"matmul, tensor cores: barrier 1", mma_runs<without<site::block, 1>>, true},
     {"matmul, tensor cores: barrier 2", mma_runs<without<site::block, 2>>, true},
@@ -248,6 +292,7 @@ TEST_CASE("mutation: with all sites in place every schedule is clean") {
                            matmul_runs<without<site::none, 0>>,
                            large_runs<without<site::none, 0>>,
                            shared_runs<without<site::none, 0>>,
+                           folded_runs<without<site::none, 0>>,
                            mma_runs<without<site::none, 0>>})
         CHECK(noticed(runs) == 0);
 }

@@ -113,7 +113,8 @@ struct builder {
         for (int i = 0; i < size; ++i)
             if (code[i].level + 1 > passes) passes = code[i].level + 1;
         b.head.passes = static_cast<unsigned char>(passes);
-        for (int j = 0; j < stores; ++j) b.need(stored[j], passes - 1);
+        const int storing = head.core >= 0 ? 0 : passes - 1;
+        for (int j = 0; j < stores; ++j) b.need(stored[j], storing);
         for (int i = 0; i < size; ++i)
             if (code[i].h == ir::how::reduce) b.need(code[i].in[0], code[i].level - 1);
         if (head.core >= 0) {

@@ -335,6 +335,22 @@ struct dense {
     }
 };
 
+// The results of a layer, and what is left of them when rows, columns or more are folded: the sum,
+// times a number, and the maximum.
+template <dtype D>
+struct folded {
+    static constexpr builder make() {
+        builder b;
+        const int p = b.product(D, b.load(D), b.load(D));
+        const int z = b.op<op::relu>(b.op<op::add>(p, b.load(D)));
+        const int sum = b.reduce<ir::red::sum>(z), top = b.reduce<ir::red::max>(z);
+        b.store(z);
+        b.store(b.op<op::mul>(sum, b.constant(b.code[sum].type, 2)));
+        b.store(top);
+        return b;
+    }
+};
+
 // A float array rounded on the way into a product of bfloat16, stored as float.
 struct rounded {
     static constexpr builder make() {

@@ -275,7 +275,7 @@ template <class Team, engine_kind Kind, bool Lifts>
 void run_stage(const stage_loops& code, const ir::bound_stage& b) {
     const int rank = b.outer_rank + (Kind == engine_kind::elements ? b.row_rank : 0);
     for (int d = 0; d < rank; ++d)
-        if (b.extent[d] == 0 && code.totals.count == 0) return;
+        if (b.extent[d] == 0 && code.totals.count == 0 && (b.folded >> d & 1) == 0) return;
     if constexpr (Kind == engine_kind::product) {
         if constexpr (Lifts) {
             const lifted ready(code, b, &run_map<Team>);

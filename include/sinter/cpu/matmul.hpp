@@ -2,7 +2,7 @@
 // while a block of the product is still in the cache.
 #pragma once
 
-#include "sinter/cpu/map.hpp"
+#include "sinter/cpu/product_folds.hpp"
 #include "sinter/cpu/product_plan.hpp"
 #include "sinter/cpu/team.hpp"
 
@@ -13,8 +13,10 @@ public:
     product_engine(const product_plan& p,
                    const stage_loops& code,
                    const ir::bound_stage& b,
-                   arena& m)
+                   arena& m,
+                   const product_folds* folds)
         : plan_(p),
+          folds_(*folds),
           context_(code, b, m, group, panels::room),
           left_(context_,
                 code.side[p.turned],
@@ -34,8 +36,9 @@ public:
             for (const input& i : context_.chosen(code.pass[0]).inputs)
                 if (i.load != code.loads && context_.load[i.load].data != nullptr)
                     f(context_.load[i.load]);
-            for (int j = 0; j < code.stores; ++j)
-                if (context_.store[j].data != nullptr) f(context_.store[j]);
+            for (const output& o : code.pass[0].outputs)
+                if (o.to == goes_to::store && context_.store[o.store].data != nullptr)
+                    f(context_.store[o.store]);
         };
         batch_ = joined_axes(b, p.axes.batch, each);
         rows_ = joined_axes(b, p.axes.side[p.turned], each);
@@ -52,7 +55,7 @@ public:
                     shares_buffers_ = shares_buffers_ || i.load == j.load;
         operand& core = context_.load[code.loads];
         core.bytes = p.kernel.bytes;
-        if (has_short_rows()) {
+        if (!folds_.any() && has_short_rows()) {
             short_rows_ = m.bytes(p.rows * p.columns * p.kernel.bytes);
             loop_space all = columns_, nothing;
             all.push(rows_.axis[0], rows_.extent[0]);
@@ -66,12 +69,13 @@ public:
             return;
         }
         const loop_space rows = last_axis(rows_), columns = last_axis(columns_);
-        rows_are_inner_ = p.n < 64 && p.n <= p.m;
+        rows_are_inner_ = p.n < 64 && p.n <= p.m && folds_.rows_in_steps();
         space_ = rows_are_inner_ ? block_space(rows, 256, columns, 8)
                                  : block_space(columns, 256, rows, 8);
         if (rows.axis[0] != no_axis) core.stride[rows.axis[0]] = p.row_pitch();
         if (columns.axis[0] != no_axis) core.stride[columns.axis[0]] = p.column_pitch();
         epilogue_ = new (m.array<runner>(1)) runner(context_, code.pass[0], space_, rows_are::one);
+        if (const loop& l = code.pass[0]; l.row != nullptr) l.row(context_.row, b.functors, group);
     }
 
     /// Turns to product `batch` of the batch.
@@ -91,7 +95,7 @@ public:
         const int64 j = block % plan_.column_blocks * plan_.columns;
         const int64 rows = std::min(plan_.rows, plan_.m - i);
         const int64 width = std::min(plan_.columns, columns - j);
-        if (width <= 0) return;
+        if (rows <= 0 || width <= 0) return;
         const product_kernel& kernel = plan_.kernel;
         const int64 ld = plan_.row_pitch();
         if (plan_.k == 0 || plan_.few_columns)
@@ -132,7 +136,10 @@ public:
         copy_result(target, 0, whole_rows, whole_columns, width);
         copy_result(target, whole_rows, rows, 0, width);
     }
-    void leave() { store_uniform(context_, context_.bound.outer_rank); }
+    void leave() {
+        if (folds_.any()) return folds_.finish(context_);
+        store_uniform(context_, context_.bound.outer_rank);
+    }
     int64 unit() const { return plan_.kernel.columns; }
 
 private:
@@ -212,6 +219,12 @@ private:
     void finish(int64 i, int64 rows, int64 j, int64 columns) {
         if (short_rows_ != nullptr) return finish_short_rows(j, columns);
         operand& core = context_.load[context_.code.loads];
+        if (folds_.any())
+            member_ =
+                folds_.member(plan_,
+                              i / plan_.rows,
+                              j / plan_.slab * plan_.column_blocks + j % plan_.slab / plan_.columns,
+                              at_);
         for_each_line(rows_, i, rows, [&](int64 row, int64 top, int64 height, int64 above) {
             for_each_line(
                 columns_, j, columns, [&](int64 column, int64 left, int64 width, int64 before) {
@@ -223,6 +236,8 @@ private:
                     core.data = result_;
                     core.offset =
                         (above - top) * plan_.row_pitch() + (before - left) * plan_.column_pitch();
+                    row_line_ = row * rows_.extent[rows_.rank - 1];
+                    column_line_ = column * columns_.extent[columns_.rank - 1];
                     evaluate(core, top, height, left, width);
                 });
         });
@@ -235,9 +250,22 @@ private:
         for (int64 l = 0; l < outer; l += space_.lines.step)
             for (int64 x = 0; x < inner; x += space_.width.step) {
                 core.staged = nullptr;  // the block holds new values
-                epilogue_->evaluate(range(inner_at + x, std::min(space_.width.step, inner - x)),
-                                    range(outer_at + l, std::min(space_.lines.step, outer - l)));
+                const tile across = range(inner_at + x, std::min(space_.width.step, inner - x)),
+                           down = range(outer_at + l, std::min(space_.lines.step, outer - l));
+                epilogue_->evaluate(across, down);
+                for (int f = 0; f < epilogue_->folds(); ++f) fold(f, across, down);
             }
+    }
+    void fold(int f, const tile& across, const tile& down) {
+        const tile &rows = rows_are_inner_ ? across : down,
+                   &columns = rows_are_inner_ ? down : across;
+        folds_.take(f,
+                    member_,
+                    epilogue_->value(f),
+                    at_,
+                    {row_line_ + rows.begin, rows.count},
+                    {column_line_ + columns.begin, columns.count},
+                    rows_are_inner_);
     }
     template <class F>
     void each_operand(F f) {
@@ -246,11 +274,14 @@ private:
         for (int k = 0; k < context_.code.stores; ++k) f(context_.store[k]);
     }
     const product_plan& plan_;
+    const product_folds& folds_;
     context context_;
     panels left_, right_;
     std::byte *result_, *packed_;
     loop_space batch_, rows_, columns_;  // as the epilogue's arrays lie
     int64 at_ = 0;                       // of the batch
+    int64 member_ = 0;                   // which part of its results the block gives
+    int64 row_line_ = 0, column_line_ = 0;
     int64 packed_batch_ = -1, packed_row_ = -1, packed_from_ = -1;
     const operand* plain_ = nullptr;  // where a result without an epilogue goes
     bool rows_are_inner_ = false;
@@ -320,7 +351,8 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
     if (run_blas(code, b)) return;
     product_plan p(code, b);
     const int64 work = b.rows * b.row_length / 2, each_work = work / std::max<int64>(p.batch, 1);
-    const int all = Team::size(work);
+    const bool alone = folds_alone(code, b, p);
+    const int all = alone ? 1 : Team::size(work);
     // Small products go to threads as they are, if there are enough to be shared evenly.
     const bool slabs = !p.few_columns && p.shares_slabs(all);
     const bool whole =
@@ -330,17 +362,25 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
     const int workers = whole ? all : threads;
     const int64 each = p.bytes() + engine_bytes(code, panels::room, group);
     const team_memory memory(workers, each), right(whole ? workers : 1, p.slab_bytes());
+    const fold_shape shape(code, b, p, !whole || workers == 1, alone);
+    const team_memory states(1, std::max<int64>(shape.bytes(), 1));
+    const product_folds folds(code, b, shape, states.part(0));
+    folds.clear();
     if (p.few_columns) {
         const bool moves = right_moves(p, code, b);
         Team::template run<few_columns_part>(workers, p.batch * p.row_blocks, [&](int thread) {
-            return few_columns_part{
-                {p, code, b, memory.part(thread), memory.size()}, p, right.part(thread), moves};
+            return few_columns_part{{p, code, b, memory.part(thread), memory.size(), &folds},
+                                    p,
+                                    right.part(thread),
+                                    moves};
         });
     } else if (whole) {
         const bool moves = right_moves(p, code, b);
         Team::template run<whole_product>(workers, p.batch * p.slabs(), [&](int thread) {
-            return whole_product{
-                {p, code, b, memory.part(thread), memory.size()}, p, right.part(thread), moves};
+            return whole_product{{p, code, b, memory.part(thread), memory.size(), &folds},
+                                 p,
+                                 right.part(thread),
+                                 moves};
         });
     }
     for (int64 i = 0; i < p.batch && !whole; ++i)
@@ -348,7 +388,7 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
             const int64 columns = std::min(p.slab, p.n - j), parts = threads == 1 ? 1 : 4 * threads;
             const auto make = [&](int64 n) {
                 return [&, n](int thread) {
-                    return product_part{{p, code, b, memory.part(thread), memory.size()},
+                    return product_part{{p, code, b, memory.part(thread), memory.size(), &folds},
                                         right.part(0),
                                         i,
                                         j,
@@ -360,7 +400,7 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
             Team::template run<product_part>(threads, p.row_blocks * p.column_blocks, make(0));
         }
     if (code.row_stores.count > 0)
-        worker<product_engine>(p, code, b, memory.part(0), memory.size()).engine.leave();
+        worker<product_engine>(p, code, b, memory.part(0), memory.size(), &folds).engine.leave();
 }
 
 }  // namespace sinter::cpu

@@ -37,8 +37,8 @@ struct product_plan {
         kernel.rows = 1;
         kernel.columns = 1;
         depth = k;
-        slab = columns = n;
-        rows = std::min<int64>(m, 512);
+        slab = columns = std::max<int64>(n, 1);
+        rows = std::clamp<int64>(m, 1, 512);
         row_blocks = (m + rows - 1) / rows;
     }
 
@@ -60,12 +60,12 @@ struct product_plan {
         // Where the left operand is computed, it is not computed again for every few columns.
         int64 most = std::min<int64>(fit, left_is_plain ? 512 : 2048);
         if (by_slabs && threads > 1) most = std::min(most, n / (2 * threads));
-        slab = std::min(round(n, kernel.columns),
+        slab = std::min(round(std::max<int64>(n, 1), kernel.columns),
                         std::max<int64>(most / kernel.columns, 1) * kernel.columns);
         if (by_slabs) threads = 1;
         row_blocks = cut(m, most_rows, threads);
-        rows = round((m + row_blocks - 1) / row_blocks, kernel.rows);
-        row_blocks = (m + rows - 1) / rows;
+        rows = round(std::max<int64>((m + row_blocks - 1) / row_blocks, 1), kernel.rows);
+        row_blocks = std::max<int64>((m + rows - 1) / rows, 1);
         if (row_blocks < threads) column_blocks = (threads + row_blocks - 1) / row_blocks;
         columns = round((slab + column_blocks - 1) / column_blocks, kernel.columns);
         column_blocks = (slab + columns - 1) / columns;

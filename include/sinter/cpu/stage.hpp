@@ -290,8 +290,7 @@ struct stage_table {
     }
     static constexpr stage_loops make() {
         static_assert(passes >= 1 && passes <= ir::max_passes);
-        static_assert(core < 0 || (passes == 1 && !has_row_values()),
-                      "A stage around a contraction has one pass and no values of a row.");
+        static_assert(core < 0 || passes <= 2, "What follows a contraction is folded once.");
         stage_loops s;
         s.loads = load_list.count;
         s.stores = C::stores;

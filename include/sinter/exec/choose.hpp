@@ -83,6 +83,16 @@ inline int recomputed(const plan_table& p, const ir::array_ref* value) {
     return worst;
 }
 
+/// True when a product of plan `p` is pooled by its own kernel, although it has so few channels
+/// that a host folds a window in less time from memory than it takes to walk it in another order.
+inline bool pools_few(const plan_table& p, const ir::array_ref* value) {
+    for (int k = 0; k < p.stages; ++k)
+        for (int j = 0; p.stage[k].pool >= 0 && j < p.stage[k].stores; ++j)
+            if (value[p.stage[k].store[j].node].extent[0] < kernel::tuning::host_pooled_channels)
+                return true;
+    return false;
+}
+
 /// The plan of program `t` that runs on `where`, for values of these extents.
 ///
 /// - Rows that turn out unequal leave no choice: the second plan stores every reduction.
@@ -95,7 +105,8 @@ inline plan_choice choose(const program_table& t,
                           scratch& room) {
     plan_choice c;
     c.plan = t.fused;
-    const bool fits = find_launches(t, *t.fused, value, room, c.launches);
+    const bool fits = find_launches(t, *t.fused, value, room, c.launches) &&
+                      !(where.is_host() && pools_few(*t.fused, value));
     c.dear = fits && where.is_host() ? recomputed(*t.fused, value) : -1;
     if (fits && c.dear < 0) return c;
     plan_choice d = c;

@@ -70,9 +70,16 @@ std::string choice_text(const Binding& b) {
         times = "a costly value of " + std::to_string(ir::elements_of(b.value[d.value])) +
                 " elements is read " + std::to_string(reads_of(d, b.value)) + " times";
     }
+    bool pools = false;
+    for (int k = 0; t.fused && k < t.fused->stages; ++k)
+        pools = pools || t.fused->stage[k].pool >= 0;
     switch (b.choice.why) {
         case reason_for_plan::rows:
-            return r + "  split plan, because the rows of one kernel would differ in length\n";
+            return r +
+                   (pools
+                        ? "  second plan, because windows overlap or have few channels, or rows "
+                          "differ in length\n"
+                        : "  split plan, because the rows of one kernel would differ in length\n");
         case reason_for_plan::dear:
             return r + "  " + (t.may_need_split ? "split" : "storing") + " plan, because " + times +
                    "\n";
@@ -81,7 +88,9 @@ std::string choice_text(const Binding& b) {
         default: break;
     }
     r += "  fused plan: ";
-    if (t.may_need_split) r += "the rows of each kernel are equally long";
+    if (t.may_need_split || pools)
+        r += pools ? "no windows overlap, and the rows of each kernel are equally long"
+                   : "the rows of each kernel are equally long";
     if (t.fused->plan.dears > 0)
         r += std::string(t.may_need_split ? ", and " : "") +
              (b.where.is_host() ? "no costly value is read often enough to store it"

@@ -93,11 +93,10 @@ struct compiled {
     static constexpr const auto& graph = pick_graph();
     static constexpr auto fused = ir::schedule(graph);
     static constexpr bool may_need_split = ir::may_need_split(graph, fused);
-    static constexpr bool has_second = may_need_split || fused.dears > 0;
+    static constexpr bool has_second = may_need_split || fused.dears > 0 || ir::pools(fused);
     static constexpr auto schedule_again() {
         if constexpr (has_second) {
-            return ir::schedule(graph,
-                                ir::policy{.split = may_need_split, .store_dear = fused.dears > 0});
+            return ir::schedule_again(graph, fused);
         } else {
             return 0;
         }

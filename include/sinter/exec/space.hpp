@@ -110,6 +110,8 @@ private:
         // one, and the extent of the inner one.
         int beyond;
         int64 inner;
+        int64 step = 1;  // of windows, or in one: elements of what they show
+        bool folded = false;
     };
     static walked axis_of(int64 extent, int j, part which = part::whole, int64 members = 1) {
         return {extent, j, which, members, -1, 1};
@@ -162,7 +164,8 @@ private:
     }
     // Adds an axis, or lengthens the last one where every array walks both as one.
     void join(axis_group& g, const walked& w) const {
-        if (g.count > 0 && mergeable(g.at[g.count - 1], w)) {
+        if (g.count > 0 && g.at[g.count - 1].folded == w.folded &&
+            mergeable(g.at[g.count - 1], w)) {
             g.at[g.count - 1] = longer(w, g.at[g.count - 1].extent);
         } else
             g.at[g.count++] = w;
@@ -177,10 +180,14 @@ private:
     void core_axes() {
         const ir::graph_view& g = b_.table->graph;
         const ir::node& x = g.n[s_.node_of[s_.head.core]];
-        axis_group batch, rows, columns, sums;
+        axis_group batch, rows, columns, sums, windows;
+        const ir::pooling pool = s_.pool < 0 ? ir::pooling{} : ir::detail::pooling_in(g, s_.pool);
         for (int j = g.axes - 1; j >= 0; --j) {
-            const walked w = whole_axis(j);
+            walked w = whole_axis(j);
             if (w.extent == 1) continue;
+            w.folded = in_row(j);
+            for (int k = 0; k < pool.count; ++k)
+                if (pool.at[k].axis == j) split_into_windows(pool, pool.at[k], w, windows);
             const int64 of_left = b_.at(x.in[0]).extent[j], of_right = b_.at(x.in[1]).extent[j];
             const bool left = of_left != 1, right = of_right != 1;
             if (x.axes >> j & 1)
@@ -188,9 +195,11 @@ private:
             else if (left && right && of_left != of_right && w.extent > 0) {
                 const int64 groups = of_left < of_right ? of_left : of_right,
                             members = w.extent / groups;
-                join(batch, axis_of(groups, j, part::groups, members));
-                join(of_left < of_right ? columns : rows,
-                     axis_of(members, j, part::members, members));
+                walked outside = axis_of(groups, j, part::groups, members),
+                       inside = axis_of(members, j, part::members, members);
+                outside.folded = inside.folded = w.folded;
+                join(batch, outside);
+                join(of_left < of_right ? columns : rows, inside);
             } else if (left && right)
                 join(batch, w);
             else if (left || (!right && !(g.n[x.in[0]].ones >> j & 1)))
@@ -206,13 +215,30 @@ private:
                 p.extent * q.extent, q.axis, q.which, q.members, p.axis, q.extent};
         }
         if (sums.count == 0) sums.at[sums.count++] = axis_of(1, -1);
-        if (batch.count + rows.count + columns.count + 2 + sums.count > max_rank) refuse_axes();
-        for (const axis_group* outer : {&batch, &rows, &columns})
+        if (batch.count + rows.count + columns.count + windows.count + 2 + sums.count > max_rank)
+            refuse_axes();
+        for (const axis_group* outer : {&batch, &rows, &columns, &windows})
             for (int d = 0; d < outer->count; ++d) add_axis(outer->at[d]);
         add_axis(m);
         add_axis(n);
         outer_ = axis_count_;
         for (int d = 0; d < sums.count; ++d) add_axis(sums.at[d]);
+    }
+    // Axis w of the contraction's values becomes one that counts windows; what walks a window goes
+    // to `inside`.
+    void split_into_windows(const ir::pooling& pool,
+                            const ir::pooled_axis& a,
+                            walked& w,
+                            axis_group& inside) const {
+        const ir::slice_bounds* const bounds = b_.slice[pool.slot].axis;
+        const ir::array_ref& windows = b_.at(s_.pool);
+        walked one = w;
+        one.extent = windows.extent[a.inside];
+        one.step = bounds[a.inside_bounds].step;
+        one.folded = true;
+        if (one.extent > 1) join(inside, one);
+        w.extent = windows.extent[a.axis];
+        w.step = bounds[a.windows_bounds].step;
     }
     // Outer axes, the one that the results step through fastest last, then the row axes in
     // row-major order.
@@ -237,13 +263,17 @@ private:
     }
 
     int64 stride_along(int array, const walked& w) const {
-        return !array_[array] ? 0 : along(array_[array], array_[array]->stride, w);
+        const ir::array_ref* const a = array_[array];
+        if (!a) return 0;
+        if (s_.pool < 0 || array < s_.load_count) return along(a, a->stride, w) * w.step;
+        // Results have an element for each window.
+        return w.folded ? 0 : along(a, a->stride, w);
     }
     // The step of a guard, which is given by axis as strides are.
     int64 step_along(int k, const walked& w) const {
         const ir::array_ref* const a = array_[guard_[k].load];
         if (!a) return 0;
-        return along(a, step_[k].step, w.beyond < 0 ? w : axis_of(w.extent, w.beyond));
+        return along(a, step_[k].step, w.beyond < 0 ? w : axis_of(w.extent, w.beyond)) * w.step;
     }
     int64 along(const ir::array_ref* a, const int64* by_axis, const walked& w) const {
         if (w.axis < 0 || a->extent[w.axis] == 1) return 0;
@@ -294,6 +324,7 @@ private:
         for (int d = 0; d < n; ++d) {
             st.extent[d] = kept[d].extent;
             (d < outer ? st.rows : st.row_length) *= kept[d].extent;
+            if (d < outer && kept[d].folded) st.folded |= 1U << d;
             for (int j = 0; j < count_; ++j) operand_[j].stride[d] = stride_along(j, kept[d]);
             for (int k = 0; k < guards_; ++k) {
                 guard_[k].stride[d] = step_along(k, kept[d]);

@@ -35,6 +35,7 @@ struct bound_guard {
 /// side along the rows, of the epilogue along the summed axes; all move along the batch or do not.
 struct bound_stage {
     int outer_rank = 0, row_rank = 0;
+    unsigned folded = 0;  // of a contraction: bit d: the epilogue's reductions fold outer axis d
     int64 extent[max_rank]{};
     int64 rows = 1, row_length = 1;        // products of the outer and of the row extents
     const bound_operand* load = nullptr;   // in the order of loads_of<C>()

@@ -18,12 +18,13 @@ struct cutter {
     unsigned char fold[Cap]{};  // the axes that the reductions among them fold
     unsigned char drop[Cap]{};  // those of them that the reductions' results do not show
     unsigned char level[Cap]{};
+    short pool[Cap]{};              // the windows that its values are seen in, or -1
     short flops[Cap]{};             // what computing it costs, up to the arrays and capped
     set arrays, scalars, computed;  // nodes that a stage loads; run-time numbers; no sources
 
     constexpr cutter(const graph<Cap>& graph_, policy rules_, const set& forced)
         : g(graph_), rules(rules_) {
-        for (int i = 0; i < g.size; ++i) p.stage_of[i] = -1;
+        for (int i = 0; i < g.size; ++i) p.stage_of[i] = pool[i] = -1;
         for (int k = 0; k < g.roots; ++k) p.live[g.root[k]] = true;
         for (int i = g.size - 1; i >= 0; --i)
             if (p.live[i] && !g.n[i].measures())
@@ -50,7 +51,7 @@ struct cutter {
     }
 
 protected:
-    constexpr bool source(short i) const { return is_source(g.n[i].k); }
+    constexpr bool source(short i) const { return is_source(g.n[i].k) && pool[i] != i; }
     /// True when a reader of `i` loads it, or reads it as a number.
     constexpr bool opaque(short i) const { return p.stored[i] || source(i); }
     constexpr short core_of(short i) const { return opaque(i) ? short{-1} : core[i]; }
@@ -105,6 +106,7 @@ protected:
         core[i] = -1;
         fold[i] = drop[i] = level[i] = 0;
         flops[i] = 0;
+        if (pool[i] != i) pool[i] = -1;
         if (source(i)) return;
         if (x.k == kind::pointwise) flops[i] = static_cast<short>(info_of(x.op).flops);
         if (x.k == kind::contraction) {
@@ -116,6 +118,7 @@ protected:
             see(near[i], c);
             if (opaque(c)) continue;
             if (core[c] >= 0) core[i] = core[c];
+            if (pool[c] >= 0) pool[i] = pool[c];
             fold[i] = static_cast<unsigned char>(fold[i] | fold[c]);
             drop[i] = static_cast<unsigned char>(drop[i] | drop[c]);
             if (level[c] > level[i]) level[i] = level[c];
@@ -132,8 +135,11 @@ protected:
         const node& x = g.n[i];
         switch (x.k) {
             case kind::index_map:
-                // Another shape means other coordinates: its operand must lie in memory.
-                if (rules.store_reshaped && g.n[x.in[0]].k != kind::leaf)
+                // Another shape means other coordinates: its operand must lie in memory, unless a
+                // tile has all that its reader folds.
+                if (pools(i))
+                    pool[i] = i;
+                else if (rules.store_reshaped && g.n[x.in[0]].k != kind::leaf)
                     cut(x.in[0], i, reason::reshaped);
                 break;
             case kind::contraction:
@@ -149,7 +155,7 @@ protected:
             case kind::pointwise: visit_pointwise(i); break;
             default: break;
         }
-        if (rules.capacity && !source(i)) fit(i);
+        if (rules.capacity && !source(i) && pool[i] < 0) fit(i);
     }
 
     // An operand that was stored to be seen in the contraction's index space.
@@ -159,9 +165,11 @@ protected:
         if (why == reason::reshaped) why = reason::operand;
     }
     constexpr void visit_reduction(short i, short c) {
-        // A tile of a contraction does not hold whole rows. Its reader's operand is stored, not the
-        // contraction itself, so that what lies between stays in the epilogue.
-        if (rules.store_reduced && core_of(c) >= 0) cut(c, i, reason::reduced);
+        // A tile of a contraction does not hold whole rows: they may be folded on its way out, but
+        // not be read again. Then the operand is stored, not the contraction itself, so that what
+        // lies between stays in the epilogue.
+        if (rules.store_reduced && core_of(c) >= 0 && !leaves_product(i, c))
+            cut(c, i, reason::reduced);
         // One walk over the row serves all reductions of a kernel only if they fold the same axes.
         if (rules.one_row_set && fold_of(c) && fold[c] != folded_axes(g.n[i], g.n[c]))
             aside(c, i, reason::other_axes);
@@ -169,8 +177,81 @@ protected:
             aside(c, i, reason::capacity);
     }
 
+    /// True when reduction `i` of `c`, in the epilogue of a contraction, can be its last use.
+    constexpr bool leaves_product(short i, short c) const {
+        return !rules.split && !fold_of(c) && folds_in_parts(g.n[i]) &&
+               leaves_rows(i, folded_axes(g.n[i], g.n[c]));
+    }
+    constexpr static bool folds_in_parts(const node& x) {
+        return x.k == kind::reduction && reduction_info_of(x.op).result != reduces_to::position;
+    }
+    constexpr int folds_in(const set& s) const {
+        int n = 0;
+        for (int j = s.next(0); j >= 0; j = s.next(j + 1)) n += g.n[j].k == kind::reduction;
+        return n;
+    }
+    // True when nothing that is computed from `i` has the axes `folded`.
+    constexpr bool leaves_rows(short i, unsigned char folded) const {
+        for (short j = static_cast<short>(i + 1); j < g.size; ++j) {
+            const node& x = g.n[j];
+            if (!p.live[j] || x.k != kind::pointwise) continue;
+            if (x.in[0] != i && x.in[1] != i && x.in[2] != i) continue;
+            if ((shown(j) & folded) || !leaves_rows(j, folded)) return false;
+        }
+        return true;
+    }
+    /// True when index map `i` shows a contraction's values in windows, whose only readers fold
+    /// these: then the kernel can walk the windows, element by element.
+    constexpr bool pools(short i) const {
+        constexpr int room = 64;  // so that the kernel has its capacity whatever follows
+        const short v = g.n[i].in[0];
+        if (rules.split || !rules.pool || p.stored[i] || opaque(v) || core[v] < 0 || fold[v] ||
+            pool[v] >= 0 || near[v].count() + sides(core[v]).count() > room)
+            return false;
+        unsigned char folded = 0;
+        for (short j = static_cast<short>(v + 1); j < g.size; ++j) {
+            const node& x = g.n[j];
+            if (!p.live[j] || x.measures()) continue;
+            for (const short c : x.in) {
+                if (c == v && j != i) return false;
+                if (c != i) continue;
+                if (!folds_in_parts(x) || (folded && folded != x.axes) || !leaves_rows(j, x.axes))
+                    return false;
+                folded = x.axes;
+            }
+        }
+        return folded && pooling_of(g.n, g.views, i, folded).count > 0;
+    }
+    /// True when `v` is computed from numbers and from reductions of elements alone.
+    constexpr bool finishes(short v) const {
+        const node& x = g.n[v];
+        if (x.k == kind::reduction) return folds_in_parts(x) && !fold_of(x.in[0]);
+        if (x.k != kind::pointwise || x.op == op_take || x.op == op_expand) return false;
+        for (const short c : x.in)
+            if (c >= 0 && !scalars.has(c) && g.n[c].k != kind::constant &&
+                (opaque(c) || !finishes(c)))
+                return false;
+        return true;
+    }
+
     constexpr void visit_pointwise(short i) {
         const node& x = g.n[i];
+        bool of_product = false;  // a reduction of one
+        for (const short c : x.in) of_product |= c >= 0 && core_of(c) >= 0 && fold_of(c);
+        set all;
+        short first = -1;  // all that is folded is folded alike
+        bool alike = true;
+        for (const short c : x.in) {
+            if (!of_product || c < 0) continue;
+            see(all, c);
+            if (!fold_of(c)) continue;
+            if (first >= 0) alike = alike && fold[c] == fold[first] && pool[c] == pool[first];
+            first = c;
+        }
+        if (of_product && alike && finishes(i) && folds_in(all) <= max_product_folds) return;
+        for (const short c : x.in)
+            if (of_product && c >= 0 && core_of(c) >= 0 && fold_of(c))
+                aside(c, i, reason::beside_contraction);
         short last = -1;
         for (const short c : x.in)
             if (c >= 0 && core_of(c) > last) last = core_of(c);
@@ -245,7 +326,7 @@ protected:
                 if (c < 0) continue;
                 see(s, c);
                 if (opaque(c)) continue;
-                if (x.k == kind::pointwise && core[c] >= 0) contracted = core[c];
+                if (x.k != kind::contraction && core[c] >= 0) contracted = core[c];
                 const int size = near[c].count();
                 if (size > most) most = size, largest = c;
             }

@@ -134,7 +134,11 @@ std::string explain_text(const Explanation& e) {
         const stage_view& s = e.stage[k];
         const stage_cost c = cost_of(e, s, names);
         r += "kernel " + std::to_string(k + 1) + ": " + detail::kind_text(s);
-        if (s.head.passes > 1) r += ", " + std::to_string(s.head.passes) + " passes over each row";
+        if (s.head.passes > 1)
+            r += s.pool >= 0 ? ", pooled on its way out"
+                 : s.head.core >= 0
+                     ? ", folded on its way out"
+                     : ", " + std::to_string(s.head.passes) + " passes over each row";
         if (detail::totals_of(s)) r += ", then totals of the rows";
         r += "\n";
         for (const std::string& line : stage_formulas<Explanation>(e, s, names).lines())

@@ -3,6 +3,7 @@
 // values of that space. Rows that differ in length inside one value need the split plan.
 #pragma once
 
+#include "sinter/ir/pooled.hpp"
 #include "sinter/ir/tables.hpp"
 
 namespace sinter::ir {
@@ -42,6 +43,24 @@ inline bool fills(const array_ref& a, const stage_launch& f, int axes, int rank)
         if ((axes >> j & 1) && a.extent[j] != f.extent[j]) return false;
     return true;
 }
+/// The windows that the epilogue of stage `s`, which has some, folds.
+inline pooling pooling_in(const graph_view& g, short map) {
+    for (short r = static_cast<short>(map + 1); r < g.size; ++r)
+        if (g.n[r].k == kind::reduction && g.n[r].in[0] == map)
+            if (const pooling p = pooling_of(g.n, g.views, map, g.n[r].axes); p.count > 0) return p;
+    return {};
+}
+// Windows that overlap would have many values computed several times.
+inline bool each_once(const graph_view& g, short map, const array_ref* value) {
+    const pooling p = pooling_in(g, map);
+    for (int k = 0; k < p.count; ++k) {
+        const array_ref& windows = value[map];
+        if (windows.extent[p.at[k].axis] * windows.extent[p.at[k].inside] >
+            value[g.n[map].in[0]].extent[p.at[k].axis])
+            return false;
+    }
+    return p.count > 0;
+}
 
 // The space that one store walks, and what it needs there.
 inline bool frame_of(
@@ -49,7 +68,8 @@ inline bool frame_of(
     f.needed.add(s.store[store].value);
     for (int i = s.store[store].value; i >= 0; --i) {
         if (!f.needed[i]) continue;
-        if (!widen(f.extent, value[s.node_of[i]], 0xff, g.axes)) return false;
+        const bool folded = s.pool >= 0 && s.code[i].level > 0;  // counts windows, not elements
+        if (!folded && !widen(f.extent, value[s.node_of[i]], 0xff, g.axes)) return false;
         for (const short c : s.code[i].in)
             if (c >= 0) f.needed.add(c);
     }
@@ -62,6 +82,7 @@ inline bool frame_of(
         if (s.code[i].h == how::total && !fills(value[in], f, ~g.n[in].ones & 0xff, g.axes))
             return false;
     }
+    if (s.pool >= 0 && !each_once(g, s.pool, value)) return false;
     const stage_store& to = s.store[store];
     if (!s.code[to.value].row_constant && !fills_row(value[to.node])) return false;
     if (s.head.core < 0 || !f.needed[s.head.core]) return true;

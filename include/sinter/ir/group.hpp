@@ -86,7 +86,8 @@ private:
             throw "Sinter: an expression needs too many kernels: assign a part of it to a tensor.";
         const short s = static_cast<short>(p.stages++);
         state[s] = alone;
-        p.stage[s] = {core[v], fold[v]};
+        p.stage[s] = {
+            core[v], this->pool[v] < 0 ? fold[v] : static_cast<unsigned char>(0), this->pool[v]};
         p.stage_of[v] = s;
         return s;
     }
@@ -124,9 +125,10 @@ private:
         stage_state& t = state[s];
         stage_plan& q = p.stage[s];
         const unsigned char row = static_cast<unsigned char>(q.row_axes | fold[v]);
+        if (q.pool >= 0 || this->pool[v] >= 0) return false;
         if (q.core >= 0 && core[v] >= 0 && q.core != core[v]) return false;
         const bool contracted = q.core >= 0 || core[v] >= 0;
-        if (contracted && row) return false;
+        if (contracted && row && !folded_with_product(v, a, s)) return false;
         if (q.row_axes && fold[v] && q.row_axes != fold[v]) return false;
         if (rules.split && row) return false;
         // The same outer axes; along the row one value or all.
@@ -156,6 +158,26 @@ private:
         if (core[v] >= 0) q.core = core[v];
         q.row_axes = row;
         p.stage_of[v] = s;
+        return true;
+    }
+    // What leaves a contraction's kernel: elements, and what reductions of them give. Nothing reads
+    // a reduction again.
+    constexpr bool folded_with_product(short v, const stage_state& a, short s) const {
+        const stage_plan& q = p.stage[s];
+        const short c = q.core >= 0 ? q.core : core[v];
+        const int row = q.row_axes | fold[v];
+        if (rules.split || ((a.frame | state[s].frame) & g.n[c].ones)) return false;
+        set all = state[s].values;
+        all.add(a.values);
+        if (this->folds_in(all) > max_product_folds) return false;
+        set stored = state[s].stored;
+        stored.add(v);
+        for (int j = stored.next(0); j >= 0; j = stored.next(j + 1)) {
+            const short w = static_cast<short>(j);
+            if (fold[w] ? !this->finishes(w) : (this->shown(w) & row) != row) return false;
+            for (int i = stored.next(0); i >= 0 && fold[w]; i = stored.next(i + 1))
+                if (i != j && near[i].has(j)) return false;
+        }
         return true;
     }
     // A value that has all axes of the frame in both proves that their axes are the same ones.
@@ -249,7 +271,7 @@ private:
             for (int w = state[s].stored.next(0); w >= 0 && separates;
                  w = state[s].stored.next(w + 1))
                 separates = core[w] != c || !reaches(static_cast<short>(w), c, u);
-            if (separates) return u;
+            if (separates) return this->pool[u] == u ? g.n[u].in[0] : u;
         }
         return c;
     }

@@ -18,6 +18,7 @@ struct lowered {
     int stores = 0;
     stage_head head{};
     unsigned char row_axes = 0, core_axes = 0;
+    short pool = -1;
 
     /// The words of the stage_code: stored instruction numbers, instructions, values.
     constexpr int words() const {
@@ -55,6 +56,7 @@ struct lowering {
 
     constexpr void run() {
         r.row_axes = p.stage[stage].row_axes;
+        r.pool = p.stage[stage].pool;
         add_stores();
         if (r.stores == 0) throw "Sinter: a stage stores nothing.";
         spread(need, true);
@@ -88,7 +90,8 @@ struct lowering {
 
 private:
     constexpr bool loaded(short i, bool epilogue) const {
-        return is_source(g.n[i].k) || (p.stored[i] && !(epilogue && p.stage_of[i] == stage));
+        return (is_source(g.n[i].k) && i != r.pool) ||
+               (p.stored[i] && !(epilogue && p.stage_of[i] == stage));
     }
     constexpr bool evaluated(short j) const {
         const how h = r.code[j].h;
@@ -122,11 +125,16 @@ private:
         }
     }
     constexpr bool row_constant(unsigned char ones) const {
+        if (r.pool >= 0) return true;  // of windows: where its operands are
         return r.row_axes ? (ones & r.row_axes) == r.row_axes : ones == 0xff;
     }
     constexpr void emit(short i) {
         if (r.size == stage_cap(Cap)) throw "Sinter: a stage has too many instructions.";
         const node& x = g.n[i];
+        if (i == r.pool) {  // the same values, walked in another order
+            at[i] = at[x.in[0]];
+            return;
+        }
         instr y;
         y.type = x.type;
         y.row_constant = row_constant(x.ones);
@@ -145,15 +153,16 @@ private:
                 y.in[k] = at[x.in[k]];
                 const instr& z = r.code[y.in[k]];
                 if (z.level > y.level) y.level = z.level;
-                if (r.head.core >= 0 && !z.row_constant) y.row_constant = false;
+                if (p.stage[stage].core >= 0 && !z.row_constant) y.row_constant = false;
                 if (z.is_late()) y.h = how::after;
             }
             if (y.h == how::reduce) check_reduction(i, x, y);
             y.may_spread = y.h == how::compute && may_spread(x);
         }
-        // The loops around a contraction know no values of a row: what is the same everywhere is
-        // one of an element.
-        if (p.stage[stage].core >= 0 && y.h != how::scalar && y.h != how::constant)
+        // The epilogue of a contraction knows no values of a row but its reductions and numbers,
+        // and without reductions numbers alone: what is the same everywhere is one of an element.
+        if (p.stage[stage].core >= 0 && y.h != how::scalar && y.h != how::constant &&
+            (y.h == how::load || y.h == how::core || (r.row_axes == 0 && r.pool < 0)))
             y.row_constant = false;
         at[i] = same_as(y);
         if (at[i] >= 0) return;
@@ -205,9 +214,10 @@ private:
                 throw "Sinter: a contraction is broadcast inside its stage.";
     }
     constexpr void check_reduction(short i, const node& x, instr& y) const {
-        if (p.stage[stage].core >= 0) throw "Sinter: a stage has a contraction and a reduction.";
+        if (p.stage[stage].core >= 0 && y.level > 0)
+            throw "Sinter: a stage reduces twice what a contraction gives.";
         if (side[0][i] || side[1][i]) throw "Sinter: a contraction's operand has a reduction.";
-        if (folded_axes(x, g.n[x.in[0]]) != r.row_axes)
+        if (r.pool < 0 && folded_axes(x, g.n[x.in[0]]) != r.row_axes)
             throw "Sinter: reductions of one stage fold different axes.";
         y.row_constant = true;
         ++y.level;
@@ -215,8 +225,8 @@ private:
 
     /// The pass that writes the results: the last; the first when only values per row follow.
     constexpr int storing_pass() const {
-        if (r.head.passes != 2 || r.head.core >= 0 || r.count(how::total) > 0)
-            return r.head.passes - 1;
+        if (r.head.core >= 0) return 0;
+        if (r.head.passes != 2 || r.count(how::total) > 0) return r.head.passes - 1;
         for (int k = 0; k < r.stores; ++k) {
             const instr& x = r.code[r.store[k].value];
             if (!x.row_constant && x.level > 0) return 1;

@@ -2,16 +2,18 @@
 #pragma once
 
 #include "sinter/ir/graph.hpp"
+#include "sinter/ir/pooled.hpp"
 #include "sinter/ir/tables.hpp"
 
 namespace sinter::ir {
 
 /// How to schedule. `split` stores every reduction: the plan that stays valid when extents turn out
 /// to differ. `store_dear` stores costly values that their readers broadcast: the plan for hosts,
-/// where arithmetic is no cheaper than memory. The others are the guards of the rules; only tests
+/// where arithmetic is no cheaper than memory. `pool` folds windows of a product in its kernel. The
+/// others are the guards of the rules; only tests
 /// switch them off, to see that something then goes wrong.
 struct policy {
-    bool split = false, store_dear = false;
+    bool split = false, store_dear = false, pool = true;
     bool one_contraction = true, reductions_aside = true, store_reduced = true,
          plain_operands = true, one_row_set = true, store_dropped = true, store_repeated = true,
          store_partial = true, store_wider = true, store_reshaped = true, contract_once = true,

@@ -24,12 +24,30 @@ constexpr plan<Cap> schedule(const graph<Cap>& g, policy rules = {}) {
 }
 
 /// True when some reduction's operand cannot be proven to be as long as the row that it is folded
-/// in: then run time may need the split plan. Proof: both are broadcasts of the same arrays.
+/// in: then run time may need the split plan. Proof: both are broadcasts of the
+/// same arrays.
 template <int Cap>
 constexpr bool may_need_split(const graph<Cap>& g, const plan<Cap>& p) {
     for (int s = 0; s < p.stages; ++s)
         if (p.stage[s].row_axes && !rows_proven(g, p, s)) return true;
     return false;
+}
+
+/// True when some kernel pools a product: run time may find that windows overlap.
+template <int Cap>
+constexpr bool pools(const plan<Cap>& p) {
+    for (int s = 0; s < p.stages; ++s)
+        if (p.stage[s].pool >= 0) return true;
+    return false;
+}
+/// The plan that serves where the fused one, `first`, does not.
+template <int Cap>
+constexpr plan<Cap> schedule_again(const graph<Cap>& g, const plan<Cap>& first) {
+    policy rules{.split = may_need_split(g, first), .store_dear = first.dears > 0, .pool = false};
+    const plan<Cap> second = schedule(g, rules);
+    if (rules.split || !may_need_split(g, second)) return second;
+    rules.split = true;
+    return schedule(g, rules);
 }
 
 }  // namespace sinter::ir

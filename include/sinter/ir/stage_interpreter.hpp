@@ -33,7 +33,12 @@ public:
         ++counts_.launches;
         const unsigned char outer = static_cast<unsigned char>(~(s_.row_axes | s_.core_axes));
         total_.assign(static_cast<std::size_t>(s_.size), {});
-        for (walk w(f_.extent, outer); !w.done; w.next()) {
+        int64 extent[max_rank];
+        for (int j = 0; j < max_rank; ++j) extent[j] = f_.extent[j];
+        if (s_.pool >= 0) pool_ = detail::pooling_in(b_.g, s_.pool);
+        for (int k = 0; k < pool_.count; ++k)
+            extent[pool_.at[k].axis] = b_.value[s_.pool].extent[pool_.at[k].axis];
+        for (walk w(extent, outer); !w.done; w.next()) {
             for (int j = 0; j < max_rank; ++j)
                 if (outer >> j & 1) at_[j] = w.at[j];
             reset(row_);
@@ -180,7 +185,8 @@ private:
     bool writes_in(int k) const {
         for (int i = 0; i < s_.size; ++i)
             if (s_.code[i].h == how::total) return k == s_.head.passes - 1;
-        if (s_.head.passes != 2 || s_.head.core >= 0) return k == s_.head.passes - 1;
+        if (s_.head.core >= 0) return k == 0;
+        if (s_.head.passes != 2) return k == s_.head.passes - 1;
         for (int j = 0; j < s_.stores; ++j) {
             const instr& x = s_.code[s_.store[j].value];
             if (!x.row_constant && x.level > 0) return k == 1;
@@ -196,9 +202,21 @@ private:
         }
         for (auto& f : folded_) f.clear();
         std::size_t column = 0;
-        for (walk w(f_.extent, s_.row_axes); !w.done; w.next()) {
+        int64 inside[max_rank] = {1, 1, 1, 1, 1, 1, 1, 1}, window[max_rank];
+        for (int j = 0; j < max_rank; ++j) window[j] = at_[j];
+        for (int j = 0; j < max_rank; ++j)
+            if (s_.row_axes >> j & 1) inside[j] = f_.extent[j];
+        for (int i = 0; i < pool_.count; ++i)
+            inside[pool_.at[i].axis] = b_.value[s_.pool].extent[pool_.at[i].inside];
+        for (walk w(inside, 0xff); !w.done; w.next()) {
             for (int j = 0; j < max_rank; ++j)
                 if (s_.row_axes >> j & 1) at_[j] = w.at[j];
+            for (int i = 0; i < pool_.count; ++i) {
+                const pooled_axis& a = pool_.at[i];
+                const slice_bounds* const bounds = b_.slices[pool_.slot].axis;
+                at_[a.axis] = window[a.axis] * bounds[a.windows_bounds].step +
+                              w.at[a.axis] * bounds[a.inside_bounds].step;
+            }
             run_loop(k);
             for (int i = 0; i < s_.size; ++i) {
                 const instr& x = s_.code[i];
@@ -218,6 +236,7 @@ private:
         }
         for (int j = 0; j < max_rank; ++j)
             if (s_.row_axes >> j & 1) at_[j] = 0;
+        for (int i = 0; i < pool_.count; ++i) at_[pool_.at[i].axis] = window[pool_.at[i].axis];
         for (int i = 0; i < s_.size; ++i) {
             const instr& x = s_.code[i];
             const auto& f = folded_[static_cast<std::size_t>(i)];
@@ -265,6 +284,7 @@ private:
     const array_ref *loaded_, *stored_;  // by node
     run_counts& counts_;
     int64 at_[max_rank]{};
+    pooling pool_{};
     registers_at row_, element_;
     std::vector<std::vector<cell>> folded_;
     std::vector<std::vector<std::vector<cell>>> total_;  // by instruction and column

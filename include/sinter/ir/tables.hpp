@@ -85,11 +85,15 @@ enum class reason : unsigned char {
 /// The capacity of one stage.
 inline constexpr int max_stage_instrs = 256, max_stage_loads = 32, max_stage_scalars = 64,
                      max_stage_stores = 8;
+/// The most reductions of what a contraction gives that its kernel completes: their states lie in
+/// shared memory, beside the tiles.
+inline constexpr int max_product_folds = 3;
 
 /// A stage: the contraction it is built around or -1, the axes that its reductions fold.
 struct stage_plan {
     short core = -1;
     unsigned char row_axes = 0;
+    short pool = -1;  // the index map through which the contraction's values are folded in windows
 };
 inline constexpr int max_stages = 128;
 
@@ -132,10 +136,11 @@ struct stage_view {
     stage_head head;
     unsigned char row_axes = 0;
     unsigned char core_axes = 0;  // the axes that the contraction sums
+    short pool = -1;              // see stage_plan
 };
 template <class L>
 constexpr stage_view view_of_stage(const L& s) {
-    return {s.code, s.size, s.node_of, s.store, s.stores, s.head, s.row_axes, s.core_axes};
+    return {s.code, s.size, s.node_of, s.store, s.stores, s.head, s.row_axes, s.core_axes, s.pool};
 }
 
 /// True for nodes that a stage never computes: it loads them, or they are run-time scalars.

@@ -14,10 +14,12 @@ namespace sinter::kernel {
 template <class C, class Sync = device_sync>
 launch_plan<C, Sync> plan_launch(const ir::bound_stage& b, const device_limits& d) {
     launch_plan<C, Sync> p;
-    if (b.rows == 0 && !ir::has_totals<C>()) {
-        p.nothing = true;
-        return p;
+    if constexpr (kernel_kind_of<C>() == kernel_kind::matmul) {
+        p.nothing = detail::writes_nothing<C>(b);
+    } else {
+        p.nothing = b.rows == 0 && !ir::has_totals<C>();
     }
+    if (p.nothing) return p;
     if constexpr (kernel_kind_of<C>() == kernel_kind::matmul) {
         p.kernel.p.a = args<C>::from(b);
         plan_matmul(p, b, d);

@@ -45,7 +45,12 @@ struct tile_work {
     // Products leave in as many rows at once as the tiles' memory holds.
     static constexpr int rows_at_once = 4096 / side;
     static_assert(4 * tile_size >= rows_at_once * side && 64 % rows_at_once == 0);
-    using tiles = simt::vec<T, 4>[4 * tile_size / 4];
+    // Room for the states of the epilogue's reductions, for large tiles where there are such.
+    static constexpr int most = has_large_tiles<C>() ? tuning::large_tile::side : side;
+    static constexpr int room =
+        folds_of_tile<C, Sync, most, most, tuning::tile_threads>::bytes / int(4 * sizeof(T));
+    using tiles = simt::vec<T, 4>[tile_size + room];
+    using folds_type = typename folds_of_tile<C, Sync, side, side, tuning::tile_threads>::type;
 
     const matmul_args<C>& p;
     T* memory;  // A, B, the next A, the next B: k by rows
@@ -127,6 +132,20 @@ struct tile_work {
         }
     }
     SINTER_DEVICE void run() {
+        folds_type folds(here, memory + 4 * tile_size);
+        if constexpr (has_folds<C>()) {
+            for (;;) {
+                one_product(folds);
+                if (++folds.turn == p.folds.turns) break;
+                Sync::template block<11>();
+                here.next_turn();
+            }
+            if (p.splits == 1) finish_folds(here, row, here.of_batch(), folds, memory);
+        } else {
+            one_product(folds);
+        }
+    }
+    SINTER_DEVICE void one_product(folds_type& folds) {
         SINTER_UNROLLED
         for (int i = 0; i < 4 * squares; ++i) {
             SINTER_UNROLLED
@@ -161,12 +180,12 @@ struct tile_work {
         SINTER_ROLLED
         for (int top = 0; top < side; top += rows_at_once) {
             if (top > 0) Sync::template block<3>();
-            finish(top, from);
+            finish(top, from, folds);
         }
-        if (p.splits > 1) finish_shared<Sync>(here, row, from, memory);
+        if (p.splits > 1) finish_shared<Sync>(here, row, from, folds, memory);
     }
     // Rows [top, top + rows_at_once) of the tile.
-    SINTER_DEVICE void finish(int top, const offsets<C>& from) {
+    SINTER_DEVICE void finish(int top, const offsets<C>& from, folds_type& folds) {
         const args<C>& a = p.a;
         const int t = static_cast<int>(simt::tid().x);
         SINTER_UNROLLED
@@ -184,6 +203,13 @@ struct tile_work {
         SINTER_ROLLED
         for (int e = t; e < rows_at_once * side; e += tuning::tile_threads) {
             const int64 i = here.first_m() + top + e / side, j = here.first_n() + e % side;
+            if constexpr (has_folds<C>()) {
+                if (p.splits == 1) {
+                    const known_product<T> product{simt::load_shared<1>(memory + e)[0]};
+                    fold_product(p, row, from, product, i, j, top + e / side, e % side, folds);
+                    continue;
+                }
+            }
             if (i >= a.extent[0] || j >= a.extent[1]) continue;
             const auto product = simt::load_shared<1>(memory + e);
             if (p.splits > 1)
@@ -206,7 +232,7 @@ SINTER_DEVICE void work_on_tile(const matmul_args<C>& p, Memory& memory) {
 
 template <class C, class Sync>
 SINTER_DEVICE void matmul<C, Sync>::operator()() const {
-    static_assert(C::head().passes == 1 && C::head().core >= 0);
+    static_assert(C::head().passes <= 2 && C::head().core >= 0);
     if constexpr (uses_tensor_cores<C>()) {
         using work = mma_work<C, Sync>;
         work_on_tile<C, work>(p, simt::shared<typename work::tiles, work>());

@@ -35,6 +35,11 @@ struct mma_work {
     static_assert(tuning::mma_warp_m * pitch <= 2 * stages * tile_words);
     using tiles = simt::vec<uint32, 4>[2 * stages * tile_words / 4];
     using words = simt::vec<uint32, 4>;
+    // States of the epilogue's reductions lie behind the products.
+    using folding = folds_of_tile<C, Sync, tuning::mma_m, tuning::mma_n, tuning::mma_threads>;
+    using folds_type = typename folding::type;
+    static constexpr int products = tuning::mma_warp_m * pitch;
+    static_assert(products * 4 + folding::bytes <= int(sizeof(tiles)));
 
     const matmul_args<C>& p;
     uint32* memory;  // A and B of each stage; then products
@@ -180,6 +185,20 @@ struct mma_work {
         }
     }
     SINTER_DEVICE void run() {
+        folds_type folds(here, memory + products);
+        if constexpr (has_folds<C>()) {
+            for (;;) {
+                one_product(folds);
+                if (++folds.turn == p.folds.turns) break;
+                Sync::template block<11>();
+                here.next_turn();
+            }
+            if (p.splits == 1) finish_folds(here, row, here.of_batch(), folds, memory);
+        } else {
+            one_product(folds);
+        }
+    }
+    SINTER_DEVICE void one_product(folds_type& folds) {
         SINTER_UNROLLED
         for (int f = 0; f < 4 * frags_m * frags_n; ++f) sum[f / 4][f % 4] = 0;
         const int64 steps = here.steps();
@@ -213,18 +232,18 @@ struct mma_work {
         SINTER_ROLLED
         for (int half = 0; half < tuning::mma_m / tuning::mma_warp_m; ++half) {
             if (half > 0) Sync::template block<3>();
-            finish(half, from);
+            finish(half, from, folds);
         }
-        if (p.splits > 1) finish_shared<Sync>(here, row, from, memory);
+        if (p.splits > 1) finish_shared<Sync>(here, row, from, folds, memory);
     }
-    SINTER_DEVICE void finish(int half, const offsets<C>& from) {
-        float* products = reinterpret_cast<float*>(memory);
+    SINTER_DEVICE void finish(int half, const offsets<C>& from, folds_type& folds) {
+        float* products_at = reinterpret_cast<float*>(memory);
         const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
         if (w / warps_n == half) {
             SINTER_UNROLLED
             for (int f = 0; f < frags_m * frags_n; ++f) {
                 const int i = f / frags_n, j = f % frags_n;
-                float* at = products + (i * 16 + lane / 4) * pitch +
+                float* at = products_at + (i * 16 + lane / 4) * pitch +
                             w % warps_n * tuning::mma_warp_n + j * 8 + lane % 4 * 2;
                 const float* s = sum[f];
                 simt::store_shared<2>(at, simt::vec<float, 2>{{s[0], s[1]}});
@@ -237,8 +256,24 @@ struct mma_work {
         SINTER_ROLLED
         for (int e = static_cast<int>(simt::tid().x); e < in_half; e += tuning::mma_threads) {
             const int r = e / tuning::mma_n, c = e % tuning::mma_n;
+            if constexpr (has_folds<C>()) {
+                if (p.splits == 1) {
+                    const known_product<float> product{
+                        simt::load_shared<1>(products_at + r * pitch + c)[0]};
+                    fold_product(p,
+                                 row,
+                                 from,
+                                 product,
+                                 top + r,
+                                 here.first_n() + c,
+                                 half * tuning::mma_warp_m + r,
+                                 c,
+                                 folds);
+                    continue;
+                }
+            }
             if (top + r >= p.a.extent[0] || here.first_n() + c >= p.a.extent[1]) continue;
-            const auto product = simt::load_shared<1>(products + r * pitch + c);
+            const auto product = simt::load_shared<1>(products_at + r * pitch + c);
             if (p.splits > 1)
                 simt::store<1>(here.partials(here.split()) + half * in_half + e, product);
             else

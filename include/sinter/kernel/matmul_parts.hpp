@@ -2,7 +2,7 @@
 // happens to a finished product (epilogue). Device-readable.
 #pragma once
 
-#include "sinter/kernel/element.hpp"
+#include "sinter/kernel/matmul_folds.hpp"
 #include "sinter/kernel/sync.hpp"
 #include "sinter/kernel/tuning.hpp"
 
@@ -38,7 +38,7 @@ SINTER_HD constexpr bool side_is_plain() {
 /// Parameters of a matrix product. Axes of `a`: 0 and 1 are the rows and columns of the result, 2
 /// is summed (k), as are those up to first_batch; the batch follows.
 template <class C>
-struct matmul_args {
+struct matmul_args : maybe_folds<C> {
     args<C> a;
     int first_batch, axes;
     bool along_k[2];   // the elements of this side are contiguous along k (a choice, not a must)
@@ -112,7 +112,8 @@ struct product_place {
     const matmul_args<C>& p;
     unsigned tile;  // of one product
     int64 sums = 0, k = 0;
-    offsets<C> at;  // of the product and the outer summed axes
+    unsigned turn = 0;  // of products that this block takes one after the other
+    offsets<C> at;      // of the product and the outer summed axes
 
     SINTER_DEVICE explicit product_place(const matmul_args<C>& parameters)
         : p(parameters), tile(tile_of_all() % p.tiles) {
@@ -134,8 +135,16 @@ struct product_place {
     SINTER_DEVICE int64 steps() const { return first_step(split() + 1) - first_step(split()); }
     SINTER_DEVICE offsets<C> of_batch() const {
         offsets<C> o = no_offsets<C>();
-        locate(o, p.a, p.first_batch, p.axes, static_cast<int64>(tile_of_all() / p.tiles));
+        int64 product = tile_of_all() / p.tiles;
+        if constexpr (has_folds<C>()) product = product * p.folds.turns + turn;
+        locate(o, p.a, p.first_batch, p.axes, product);
         return o;
+    }
+    /// Goes to the next product of those that this block takes in turn.
+    SINTER_DEVICE void next_turn() {
+        ++turn;
+        sums = k = 0;
+        at = of_batch();
     }
     SINTER_DEVICE void next() {
         k += K;
@@ -166,7 +175,25 @@ struct product_place {
 };
 
 /// Takes the product at (i, j), a product_t<C>, through the epilogue and stores the results; `from`
-/// is where the product of the batch begins.
+/// is where the product of the batch begins, `v` gets the values of the epilogue.
+template <class C, class T>
+SINTER_DEVICE void finish_element(const matmul_args<C>& p,
+                                  ir::registers<C>& row,
+                                  const offsets<C>& from,
+                                  T product,
+                                  int64 i,
+                                  int64 j,
+                                  ir::registers<C>& v) {
+    const args<C>& a = p.a;
+    offsets<C> o = from;
+    move(o, a, 0, i);
+    move(o, a, 1, j);
+    if (p.row_varies) take_row_values<C, 0, reading::own>(row, a, o);
+    v.template at<C::head().core>() = ir::wrapped<C::at(C::head().core).type>(product);
+    load_elements<C, 0, reading::own>(v, a, o);
+    ir::pass<C, 0>::compute(v, row, a.functors);
+    store_values<C, 0, has_folds<C>() ? which::per_element : which::all>(v, row, a, o);
+}
 template <class C, class T>
 SINTER_DEVICE void finish_product(const matmul_args<C>& p,
                                   ir::registers<C>& row,
@@ -174,24 +201,82 @@ SINTER_DEVICE void finish_product(const matmul_args<C>& p,
                                   T product,
                                   int64 i,
                                   int64 j) {
-    const args<C>& a = p.a;
-    offsets<C> o = from;
-    move(o, a, 0, i);
-    move(o, a, 1, j);
-    if (p.row_varies) take_row_values<C, 0, reading::own>(row, a, o);
     ir::registers<C> v;
-    v.template at<C::head().core>() = ir::wrapped<C::at(C::head().core).type>(product);
-    load_elements<C, 0, reading::own>(v, a, o);
-    ir::pass<C, 0>::compute(v, row, a.functors);
-    store_values<C, 0, which::all>(v, row, a, o);
+    finish_element(p, row, from, product, i, j, v);
 }
 
+/// A product that a thread has.
+template <class T>
+struct known_product {
+    T value;
+    SINTER_DEVICE T operator()() const { return value; }
+};
+struct no_tile_folds {
+    template <class Place>
+    SINTER_DEVICE no_tile_folds(const Place&, void*) {}
+};
+/// The reductions of one tile of M rows and N columns, if there are any.
+template <class C, class Sync, int M, int N, int Threads>
+struct folds_of_tile {
+    using type = no_tile_folds;
+    static constexpr int bytes = 0;
+};
+template <class C, class Sync, int M, int N, int Threads>
+    requires(has_folds<C>())
+struct folds_of_tile<C, Sync, M, N, Threads> {
+    using type = tile_folds<C, Sync, M, N, Threads>;
+    static constexpr int bytes = type::room_bytes;
+};
+/// Takes the product at (i, j), element (r, c) of its tile, through the epilogue: `product` gives
+/// it where the result exists.
+template <class C, class Folds, class Product>
+SINTER_DEVICE void fold_product(const matmul_args<C>& p,
+                                ir::registers<C>& row,
+                                const offsets<C>& from,
+                                const Product& product,
+                                int64 i,
+                                int64 j,
+                                int r,
+                                int c,
+                                Folds& folds) {
+    typename Folds::states s;
+    s.clear();
+    if (i < p.a.extent[0] && j < p.a.extent[1] && !p.folds.empty) {
+        ir::registers<C> v;
+        finish_element(p, row, from, product(), i, j, v);
+        s.step(v, row, 0);
+    }
+    folds.take(s, r, c);
+}
+/// What is left to do when all elements of a tile were taken. `spare` is shared memory that nobody
+/// needs any more.
+template <class C, class Place, class Folds>
+SINTER_DEVICE void finish_folds(
+    const Place& here, ir::registers<C>& row, const offsets<C>& from, Folds& folds, void* spare) {
+    folds.leave();
+    if (folds.arrives_last(*static_cast<unsigned*>(spare)))
+        folds.deliver(here.p.a, row, from, here.first_m(), here.first_n());
+}
+
+template <class C, int M, int N, int K>
+struct shared_product {
+    const product_place<C, M, N, K>& here;
+    int e;
+    SINTER_DEVICE product_t<C> operator()() const {
+        product_t<C> sum = 0;
+        SINTER_ROLLED
+        for (unsigned s = 0; s < here.p.splits; ++s)
+            sum = ir::op::add::value(sum, simt::load_coherent<1>(here.partials(s) + e)[0]);
+        return sum;
+    }
+};
 /// The end of a tile whose steps were shared: every block has written its sums, the last one adds
 /// them and finishes the products.
-template <class Sync, class C, int M, int N, int K>
+template <class Sync, class C, int M, int N, int K, class Folds>
 SINTER_DEVICE void finish_shared(const product_place<C, M, N, K>& here,
                                  ir::registers<C>& row,
                                  const offsets<C>& from,
+                                 Folds& folds,
                                  void* shared) {
     const matmul_args<C>& p = here.p;
     if (!here.template arrives_last<Sync>(*static_cast<unsigned*>(shared))) return;
@@ -199,13 +284,15 @@ SINTER_DEVICE void finish_shared(const product_place<C, M, N, K>& here,
     for (int e = static_cast<int>(simt::tid().x); e < M * N;
          e += static_cast<int>(simt::bdim().x)) {
         const int64 i = here.first_m() + e / N, j = here.first_n() + e % N;
-        if (i >= p.a.extent[0] || j >= p.a.extent[1]) continue;
-        product_t<C> sum = 0;
-        SINTER_ROLLED
-        for (unsigned s = 0; s < p.splits; ++s)
-            sum = ir::op::add::value(sum, simt::load_coherent<1>(here.partials(s) + e)[0]);
-        finish_product(p, row, from, sum, i, j);
+        const shared_product<C, M, N, K> product{here, e};
+        if constexpr (has_folds<C>()) {
+            fold_product(p, row, from, product, i, j, e / N, e % N, folds);
+        } else {
+            if (i >= p.a.extent[0] || j >= p.a.extent[1]) continue;
+            finish_product(p, row, from, product(), i, j);
+        }
     }
+    if constexpr (has_folds<C>()) finish_folds(here, row, from, folds, shared);
 }
 
 #endif

@@ -18,7 +18,11 @@ struct product_axes {
         push(b.summed_axis());
         for (int d = 0; d < sums; ++d) push(b.outer_rank + d);
         first_batch = count;
-        for (int d = 0; d < b.rows_axis(); ++d) push(d);
+        // What is folded lies innermost, so that products that a block takes in turn are
+        // neighbours.
+        for (const bool folded : {false, true})
+            for (int d = 0; d < b.rows_axis(); ++d)
+                if ((b.folded >> d & 1) == static_cast<unsigned>(folded)) push(d);
     }
     void push(int axis) { at[count++] = axis; }
     /// Puts what is given by axis of the stage into this order.
@@ -35,6 +39,35 @@ inline int64 product_splits(int64 tiles, int64 steps, const device_limits& d) {
     const int64 idle = tiles > 0 ? d.sm_count / tiles : 1;
     const int64 worth = smaller(steps / tuning::product_split_steps, tuning::product_most_splits);
     return larger(smaller(idle, worth), 1);
+}
+
+/// What the reductions of the epilogue fold. An axis without elements becomes one of which nothing
+/// exists, so that the results still have their tiles.
+template <class C>
+void plan_folds(matmul_args<C>& q, const ir::bound_stage& b, const product_axes& axes) {
+    q.folds = {};
+    const auto folds = [&](int axis) { return (b.folded >> axes.at[axis] & 1) != 0; };
+    q.folds.rows = folds(0);
+    q.folds.columns = folds(1);
+    for (int axis = axes.first_batch; axis < axes.count; ++axis)
+        if (folds(axis)) q.folds.batch |= 1U << axis;
+    for (int axis = 0; axis < axes.count; ++axis) {
+        if (q.a.extent[axis] != 0 || axis == 2 || !folds(axis)) continue;
+        q.folds.empty = true;
+        q.a.extent[axis] = 1;
+    }
+    int64 turns = 1;
+    for (int axis = axes.first_batch; axis < axes.count; ++axis)
+        if (folds(axis)) turns *= q.a.extent[axis];
+    const bool in_turn = !q.folds.rows && !q.folds.columns && turns <= tuning::product_most_turns;
+    q.folds.turns = in_turn ? static_cast<unsigned>(turns) : 1;
+}
+/// True when stage C writes nothing.
+template <class C>
+bool writes_nothing(const ir::bound_stage& b) {
+    for (int d = 0; d < b.outer_rank; ++d)
+        if (b.extent[d] == 0 && !(has_folds<C>() && (b.folded >> d & 1))) return true;
+    return false;
 }
 
 }  // namespace detail
@@ -79,6 +112,13 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
         }
     }
     q.row_varies = detail::row_constants_vary<C>(b);
+    int64 batch = b.batch();
+    if constexpr (has_folds<C>()) {
+        detail::plan_folds(q, b, axes);
+        batch = 1;
+        for (int axis = axes.first_batch; axis < axes.count; ++axis) batch *= q.a.extent[axis];
+        batch /= q.folds.turns;
+    }
     const auto tiles_of = [&](int axis, int tile) {
         return detail::divide_up(q.a.extent[axis], tile);
     };
@@ -87,7 +127,7 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
         tile_m = tuning::mma_m, tile_n = tuning::mma_n, tile_k = tuning::mma_k;
     } else if constexpr (has_large_tiles<C>()) {
         constexpr int side = tuning::large_tile::side;
-        q.large = tiles_of(0, side) * tiles_of(1, side) * b.batch() >= d.sm_count;
+        q.large = tiles_of(0, side) * tiles_of(1, side) * batch >= d.sm_count;
         if (q.large) tile_m = tile_n = side, tile_k = tuning::large_tile::k;
     }
     const int64 m = tiles_of(0, tile_m), n = tiles_of(1, tile_n);
@@ -95,13 +135,33 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
     q.tiles = static_cast<unsigned>(m * n);
     q.steps = detail::divide_up(q.a.extent[2], tile_k);
     for (int axis = 3; axis < axes.first_batch; ++axis) q.steps *= q.a.extent[axis];
-    const int64 tiles = m * n * b.batch(), splits = detail::product_splits(tiles, q.steps, d);
+    if constexpr (has_folds<C>())
+        if (q.folds.empty) q.steps = 0;
+    const int64 tiles = m * n * batch;
+    int64 splits = detail::product_splits(tiles, q.steps, d);
+    if constexpr (has_folds<C>())
+        if (q.folds.turns > 1) splits = 1;
     q.splits = static_cast<unsigned>(splits);
+    const auto counters = [](int64 count) {
+        return detail::divide_up(count * int64{sizeof(unsigned)}, 16) * 16;
+    };
+    int64 partials = 0;
     if (splits > 1) {
-        p.zeroed_bytes = detail::divide_up(tiles * int64{sizeof(unsigned)}, 16) * 16;
-        p.workspace_bytes =
-            p.zeroed_bytes + tiles * splits * tile_m * tile_n * int64{sizeof(product_t<C>)};
+        p.zeroed_bytes = counters(tiles);
+        partials = tiles * splits * tile_m * tile_n * int64{sizeof(product_t<C>)};
     }
+    if constexpr (has_folds<C>()) {
+        int64 members = (q.folds.rows ? m : 1) * (q.folds.columns ? n : 1);
+        for (int axis = axes.first_batch; axis < axes.count; ++axis)
+            if (q.folds.batch >> axis & 1) members *= q.a.extent[axis];
+        members /= q.folds.turns;
+        q.folds.members = static_cast<unsigned>(members);
+        p.of_folds = {p.zeroed_bytes, partials};
+        p.zeroed_bytes += counters(tiles / members);
+        partials += tiles * (q.folds.rows ? 1 : tile_m) * (q.folds.columns ? 1 : tile_n) *
+                    int64{sizeof(typename fold_args<C>::states)};
+    }
+    p.workspace_bytes = p.zeroed_bytes + partials;
     p.grid.x = static_cast<unsigned>(tiles * splits);
     p.block.x = static_cast<unsigned>(kernel_of<C, Sync>::max_threads);
 }

@@ -54,6 +54,11 @@ struct launch_shape {
     /// Bytes of workspace in device memory, aligned to 16; the first `zeroed_bytes` must be zero,
     /// and are zero again after the launch.
     int64 workspace_bytes = 0, zeroed_bytes = 0;
+    // Of a product with reductions: where their counters begin, and their states behind all of
+    // them.
+    struct {
+        int64 counters = 0, states = 0;
+    } of_folds;
     bool nothing = false;      // the space is empty: nothing to launch
     bool cooperative = false;  // all blocks have to run at the same time
 };
@@ -74,6 +79,12 @@ struct launch_plan : launch_shape {
             char* bytes = static_cast<char*>(p);
             kernel.p.counters = reinterpret_cast<unsigned*>(bytes);
             kernel.p.partials = reinterpret_cast<product_t<C>*>(bytes + zeroed_bytes);
+            if constexpr (has_folds<C>()) {
+                auto& f = kernel.p.folds;
+                f.counters = reinterpret_cast<unsigned*>(bytes + of_folds.counters);
+                f.partials =
+                    reinterpret_cast<decltype(f.partials)>(bytes + zeroed_bytes + of_folds.states);
+            }
         }
     }
 };

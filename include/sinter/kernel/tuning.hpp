@@ -8,6 +8,8 @@ namespace sinter::kernel::tuning {
 // ---- plans, on the host
 // How often at least a costly value is read again before it is stored: what one more loop costs.
 inline constexpr int host_dear_reads = 2048;
+// Channels from which on a host pools a convolution while it is in the cache.
+inline constexpr int host_pooled_channels = 16;
 // The work of a plan, in operations on one element: one more loop; loading or storing an element.
 inline constexpr int host_loop_flops = 28 * 1024, host_element_flops = 4;
 
@@ -119,6 +121,9 @@ inline constexpr int tile_padding = 4;
 // ---- matmul, tiles that several blocks share: each takes at least this many steps along k, or
 // adding the partial sums, which one block does, would cost more than they save.
 inline constexpr int product_split_steps = 8, product_most_splits = 16;
+// As many products of a batch whose elements are folded are taken by one block in turn: the windows
+// of pooling. More of them take blocks of their own, which meet in the workspace.
+inline constexpr int product_most_turns = 16;
 
 // ---- matmul, bfloat16 and half: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp
 // reads 6 fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which
