@@ -16,8 +16,6 @@ namespace sn = sinter;
 namespace nn = sinter::nn;
 namespace io = sinter::io;
 
-namespace {
-
 struct autoencoder {
     nn::linear<> narrow{784, 128}, code{128, 32};   // the encoder
     nn::linear<> widen{32, 128}, pixels{128, 784};  // the decoder, the same backwards
@@ -44,6 +42,8 @@ struct autoencoder {
         return pixels(h);
     }
 };
+
+namespace {
 
 void train(const examples::training_options& o) {
     sn::set_default_device(o.where());

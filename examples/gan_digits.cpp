@@ -16,8 +16,6 @@ namespace sn = sinter;
 namespace nn = sinter::nn;
 namespace io = sinter::io;
 
-namespace {
-
 constexpr std::int64_t noise_size = 64;
 
 /// Noise (rows, 64) to logits of pixels (rows, 784).
@@ -60,6 +58,8 @@ struct discriminator {
         return answer(h);
     }
 };
+
+namespace {
 
 void train(const examples::training_options& o) {
     sn::set_default_device(o.where());

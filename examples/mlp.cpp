@@ -12,8 +12,6 @@
 namespace sn = sinter;
 namespace nn = sinter::nn;
 
-namespace {
-
 /// Dense layers of these widths with relu between them. A module of one's own: it names its
 /// members, so that optimisers find the parameters ("layers.0.weight", ...), and is ordinary C++
 /// otherwise.
@@ -37,6 +35,8 @@ struct perceptron {
         return layers.back()(h);
     }
 };
+
+namespace {
 
 /// Points (rows, 128) around ten centres, and which centre each belongs to. The noise is as large
 /// as the centres are apart in any one coordinate: only all coordinates together tell them apart.

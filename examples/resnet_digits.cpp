@@ -13,8 +13,6 @@
 namespace sn = sinter;
 namespace nn = sinter::nn;
 
-namespace {
-
 using images = sn::variable<float, 4>;  // (n, height, width, channels)
 
 /// A convolution and its norm. The norm takes away whatever a bias would add, so there is none.
@@ -78,6 +76,8 @@ struct resnet {
         return head(features);
     }
 };
+
+namespace {
 
 void train(const examples::training_options& o) {
     sn::set_default_device(o.where());
