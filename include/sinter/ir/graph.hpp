@@ -161,7 +161,7 @@ struct graph : graph_nodes<Cap> {
         note(visit::shape, shapes++);
         note(visit::slice, slices++);
         const short r = pad_in(a, 0xff, shape, inside);
-        base::zeros_along[inside] = along;
+        if (inside < base::max_known_zeros) base::zeros_along[inside] = along;
         return r;
     }
     /// The same along `axes`, with the shape and the bounds in these slots.
@@ -260,7 +260,7 @@ private:
     constexpr short without_stored_zeros(short a) {
         const node x = n[a];
         if (!is_padded(x)) return a;
-        const unsigned char along = base::zeros_along[x.axes];
+        const unsigned char along = x.axes < base::max_known_zeros ? base::zeros_along[x.axes] : 0;
         const short inner = n[x.in[0]].in[0];
         const bool plain = n[inner].k == kind::leaf && n[inner].view < 0;
         if (along == 0 || __builtin_popcount(along) > max_guards ||

@@ -74,8 +74,10 @@ struct graph_nodes {
         short node = -1, number = -1;
     } memo[64]{};
     int memos = 0;
-    unsigned char zeros_along[256]{};  // by the bounds of a padding: the axes that may have zeros,
-                                       // none where nobody said
+    // By the bounds of a padding: the axes that may have zeros; none where nobody said. A few: each
+    // costs every expression.
+    static constexpr int max_known_zeros = 16;
+    unsigned char zeros_along[max_known_zeros]{};
     turned_windows turned[max_turned]{};
     int turned_count = 0;
 
