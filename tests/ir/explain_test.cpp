@@ -51,7 +51,6 @@ TEST_CASE("explain: why values are stored") {
         {scaled_total(), {{3, 2}, {3}}, "varies along only a part"},
         {broadcast_product(), {{3, 2}, {4, 3}, {4, 2, 5}}, "broadcasts the matrix product"},
         {product_minus_row_maximum(), {{3, 2}, {4, 3}, {4, 2}}, "in a kernel of their own"},
-        {column_sum_of_softmax(), {{3, 2}}, "along one set of axes"},
         {log_softmax_of_dense(), {{8, 4}, {3, 8}, {3}}, "two kernels would compute it"},
     };
     for (const row& r : rows) {
@@ -60,6 +59,9 @@ TEST_CASE("explain: why values are stored") {
         CHECK(has(text, r.sentence));
         CHECK(has(text, "2 kernels") != has(text, "3 kernels"));
     }
+    policy apart;
+    apart.totals = false;
+    CHECK(has(text_of(column_sum_of_softmax(), {{3, 2}}, apart), "along one set of axes"));
     policy split;
     split.split = true;
     CHECK(has(text_of(softmax(), {{3, 2}}, split), "each reduction has its own kernel"));

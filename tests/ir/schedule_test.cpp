@@ -158,7 +158,10 @@ static_assert(aside_plan.p.stages == 2 &&
 constexpr expected reshaped_plan(reshaped_sum());
 static_assert(reshaped_plan.p.stages == 2 && reshaped_plan.stored_because(reason::reshaped) == 1);
 constexpr expected column_plan(column_sum_of_softmax());
-static_assert(column_plan.p.stages == 2 && column_plan.stored_because(reason::other_axes) == 2);
+static_assert(column_plan.p.stages == 1);
+constexpr expected columns_apart_plan(column_sum_of_softmax(), policy{.totals = false});
+static_assert(columns_apart_plan.p.stages == 2 &&
+              columns_apart_plan.stored_because(reason::other_axes) == 2);
 constexpr expected operand_plan(product_of_softmax());
 static_assert(operand_plan.p.stages == 2 && operand_plan.stored_because(reason::operand) == 1);
 // Costly values that are broadcast: told by the fused plan, stored by the other one. A statistic of

@@ -45,6 +45,7 @@ private:
     /// True when `v` folds, other stored values fold other axes, and nothing needs `v`.
     constexpr bool waits(short v) const {
         if (!ends_rows() || fold[v] == 0 || core[v] >= 0) return false;
+        if ((this->shown(v) & fold[v]) || level[v] > 1) return false;  // rows, read again
         bool others = false;
         for (short j = 0; j < g.size; ++j) {
             if (j == v || !p.live[j] || !p.stored[j]) continue;

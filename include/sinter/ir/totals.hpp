@@ -52,10 +52,16 @@ struct totaller : cutter<Cap> {
                 return false;
             }
         }
-        return totals.next(0) >= 0 && counts_agree(totals, s);
+        return totals.next(0) >= 0 && all_show(totals, this->shown(v)) && counts_agree(totals, s);
     }
 
 private:
+    /// True when all these totals are of columns, or none: a column is finished without the others.
+    constexpr bool all_show(const set& totals, unsigned char axes) const {
+        for (int r = totals.next(0); r >= 0; r = totals.next(r + 1))
+            if (this->shown(static_cast<short>(r)) != axes) return false;
+        return true;
+    }
     /// True when reduction `r` folds the rows of stage `s`: its values per row, its elements down
     /// the columns, or all of them.
     constexpr bool is_total_of(short r, short s) const {
@@ -69,7 +75,7 @@ private:
         if (reduction_info_of(x.op).result == reduces_to::position || outer == 0) return false;
         const bool per_row = of == outer;
         if (!per_row && of != (outer | row)) return false;
-        if (folded != of) return false;  // TODO columns
+        if (folded != outer && (per_row || folded != of)) return false;
         // The operand is computed where the stage is: of arrays and of what the stage has.
         set from;
         this->see(from, c);

@@ -23,9 +23,9 @@
 // copies nor operation in place need a barrier. Every result is written once.
 #pragma once
 
+#include "sinter/kernel/row_columns.hpp"
 #include "sinter/kernel/row_group.hpp"
 #include "sinter/kernel/row_place.hpp"
-#include "sinter/kernel/row_totals.hpp"
 
 namespace sinter::kernel {
 
@@ -74,9 +74,13 @@ struct row_work {
     row_group<Sync> group;
     ir::registers<C> values;  // the row's
     total_states<C, false> totals;
+    row_columns<C, kernel, Sync> columns;
 
     SINTER_DEVICE row_work(const kernel& kernel_, unsigned char* states, unsigned char* buffers)
-        : k(kernel_), place(kernel_, buffers), group(kernel_, states) {
+        : k(kernel_),
+          place(kernel_, buffers),
+          group(kernel_, states),
+          columns(kernel_, buffers, place.row_here) {
         totals.clear();
     }
 
@@ -90,9 +94,13 @@ struct row_work {
         }
     };
     struct fold_totals {
-        total_states<C, false>& s;
-        SINTER_DEVICE void step(int, const ir::registers<C>& v, const ir::registers<C>& row) {
-            s.template step<false>(v, row);
+        row_work& w;
+        int64 position;  // of element 0 of the strip
+        SINTER_DEVICE void step(int e, const ir::registers<C>& v, const ir::registers<C>& row) {
+            w.totals.template step<false>(v, row);
+            if constexpr (column_state_bytes<C>() > 0)
+                w.columns.step(
+                    position + static_cast<int64>(static_cast<uint32>(e) * w.k.g.apart), v, row);
         }
     };
 
@@ -113,7 +121,7 @@ struct row_work {
                 strip<C, Sweep, strip_width<C>(), reading::own, which::all> s;
                 s.load(a, at, k.g.wide, &place.kept);
                 if constexpr (Store) {
-                    fold_totals fold{totals};
+                    fold_totals fold{*this, from - place.shift + u};
                     s.template compute<true>(values, a, at, fold);
                     s.store(a, at, k.g.wide, k.once);
                 } else {
@@ -164,9 +172,18 @@ SINTER_DEVICE void row<C, Sync>::operator()() const {
         work.place.begin(n * g.rows + work.place.row_here, work.place.member(), g.part);
         if (g.kept > 0) work.place.template keep_rows<Sync>();
         work.template run_from<0>();
+        work.columns.first = false;
     }
     work.group.leave();
-    if constexpr (ir::has_totals<C>())
+    if constexpr (column_state_bytes<C>() > 0) {
+        const bool whole = g.team == 1;
+        const int64 begin = work.place.first - work.place.shift;
+        work.columns.leave(whole || begin < 0 ? 0 : begin,
+                           whole ? a.row_length : work.place.end - work.place.shift);
+        work.columns.meet();
+        work.columns.finish(work.place, states);
+    }
+    if constexpr (ir::ends<C, false>::totals().count > 0)
         row_end<C, row<C, Sync>, Sync>{*this, states}.run(work.totals);
 }
 

@@ -16,7 +16,9 @@ struct row_choice {
     short same[row_facts::most];  // of load j: the first load of the same view
     int reads[row_facts::most];   // how often its memory is read
     int64 row_bytes = 0;          // what keeping a row takes
-    bool all_kept = true;         // everything that is read more than once
+    bool columns_in_shared = false;
+    unsigned columns_at = 0;
+    bool all_kept = true;  // everything that is read more than once
     unsigned block = 0;
     int64 grid = 0, shared_bytes = 0;
 };
@@ -32,7 +34,13 @@ public:
         c_.g.linear = b_.row_rank <= 1;
         find_views();
         find_vectors(c_.g);
-        if (!(lies_across() && choose_across()) && !choose_team()) choose_blocks();
+        const bool columns = f_.column_bytes > 0;
+        if (columns && c_.g.vectors && !whole_steps(c_.g.lead, 0, b_.outer_rank, -1)) {
+            c_.g.vectors = false;  // a thread's columns would not be the same in every row
+            c_.g.wide = {};
+        }
+        if (!(!columns && lies_across() && choose_across()) && !choose_team()) choose_blocks();
+        if (columns) place_columns();
         finish();
         return c_;
     }
@@ -181,6 +189,21 @@ private:
         while (bytes() > room(1) && drop_view()) {}
         set(lanes, rows(), 0);
     }
+    // The states of columns lie beside the kept rows where a processor then has as many blocks as
+    // it would have without them. All blocks have to run at the same time.
+    void place_columns() {
+        const int64 warps = c_.block / simt::warp_size;
+        const int64 n = c_.g.team > 1 ? c_.g.part : padded(b_.row_length);
+        const int64 others = kept_bytes(n, c_.g.rows) + states(warps, 1);
+        const int64 bytes = round_up(b_.row_length * c_.g.rows * f_.column_bytes, 16);
+        if (c_.g.team > 1) return;
+        c_.columns_in_shared = others + bytes <= room(tuning::row_blocks_resident);
+        const int64 each = others + (c_.columns_in_shared ? bytes : 0) + 1024;
+        const int64 resident = larger(
+            smaller(tuning::row_threads / static_cast<int64>(c_.block), d_.shared_per_sm / each),
+            1);
+        c_.grid = smaller(c_.grid, resident * d_.sm_count);
+    }
     // `grid` is the number of blocks of teams, else that follows from the rows.
     void set(int64 lanes, int64 rows, int64 grid) {
         c_.g.lanes = static_cast<unsigned>(lanes);
@@ -216,6 +239,8 @@ private:
             if (f_.read_in[j] != 0)
                 c_.reads[j] = view_[view_of_[j]].kept ? 1 : view_[view_of_[j]].reads();
         c_.row_bytes = kept_bytes(padded(b_.row_length), 1);
+        c_.columns_at = static_cast<unsigned>(at);
+        if (c_.columns_in_shared) at += round_up(b_.row_length * g.rows * f_.column_bytes, 16);
         g.kept_bytes = static_cast<unsigned>(at);
         c_.shared_bytes = g.state_bytes + at;
     }

@@ -18,6 +18,7 @@ struct row_facts {
     bool store_per_row[most]{};
     bool store_late[most]{};  // written when all rows are done
     int total_bytes = 0;      // of the states of totals of the whole stage
+    int column_bytes = 0;     // of those of a column
     bool totals = false;
     bool per_row_apart = false;  // strips do not store values of rows
 };

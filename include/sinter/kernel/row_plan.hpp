@@ -13,7 +13,11 @@ constexpr row_facts row_facts_for() {
         row_facts_of(code_of<C>().at, C::size, stored_of<C>().at, C::stores, C::head().passes);
     f.state_bytes = largest_fold_states<C>();
     f.total_bytes = total_state_bytes<C>();
+    f.column_bytes = column_state_bytes<C>();
     if (f.total_bytes > f.state_bytes) f.state_bytes = f.total_bytes;
+    // Sets of states per warp, which in the end are one state per thread.
+    if (f.column_bytes * simt::warp_size > 2 * f.state_bytes)
+        f.state_bytes = f.column_bytes * simt::warp_size / 2;
     static_assert(largest_fold_states<C>() <=
                   state_bytes_of(code_of<C>().at, C::size, C::head().passes));
     return f;
@@ -50,7 +54,19 @@ void plan_row(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_li
         k.totals.counter = static_cast<unsigned>(counters);
         k.totals.partials = partials;
         counters += c.grid > 1;
-        partials += c.grid > 1 ? c.grid * facts.total_bytes : 0;
+        partials += c.grid > 1 ? detail::round_up(c.grid * facts.total_bytes, 16) : 0;
+    }
+    if constexpr (column_state_bytes<C>() > 0) {
+        k.totals.meeting = static_cast<unsigned>(counters);
+        k.totals.columns = partials;
+        k.totals.columns_in_shared = c.columns_in_shared;
+        k.totals.columns_at = c.columns_at;
+        k.totals.columns_per_block =
+            static_cast<unsigned>(detail::larger(detail::divide_up(b.row_length, c.grid), 16));
+        p.cooperative = true;
+        counters += 2;
+        partials += c.grid / c.g.team * (c.columns_in_shared ? 1 : c.g.rows) * b.row_length *
+                    facts.column_bytes;
     }
     if (counters == 0) return;
     p.zeroed_bytes = detail::round_up(counters * static_cast<int64>(sizeof(unsigned)), 16);

@@ -30,7 +30,11 @@ SINTER_HD constexpr int strip_width_of(const ir::instr* code,
     }
     int width = tuning::vector_bytes / widest;
     if (width > tuning::strip_most) width = tuning::strip_most;
-    while (width > 1 && width * size > tuning::strip_instructions) width /= 2;
+    bool columns = false;
+    for (int i = 0; i < size; ++i)
+        columns = columns || (code[i].h == ir::how::total && !code[i].row_constant);
+    const int most = columns ? tuning::strip_instructions_columns : tuning::strip_instructions;
+    while (width > 1 && width * size > most) width /= 2;
     return width;
 }
 template <class C>

@@ -95,13 +95,40 @@ SINTER_HD constexpr bool totals_elements() {
     return ir::ends<C, true>::totals().count > 0 || ir::ends<C, false>::totals_of(false).count > 0;
 }
 
+/// Bytes of the states of a column; 0: no total is of columns.
+template <class C>
+SINTER_HD constexpr int column_state_bytes() {
+    if constexpr (ir::ends<C, true>::totals().count == 0) {
+        return 0;
+    } else {
+        return sizeof(total_states<C, true>);
+    }
+}
+
 /// Where totals lie in the workspace of a launch.
 struct totals_layout {
-    unsigned counter = 0;  // which
-    int64 partials = 0;    // bytes from the kernel's others
+    unsigned counter = 0, meeting = 0;  // which counters
+    int64 partials = 0, columns = 0;    // bytes from the kernel's others
+    bool columns_in_shared = false;     // while rows come in
+    unsigned columns_at = 0;            // bytes from the kept rows
+    unsigned columns_per_block = 1;     // in the end
 };
 
 #if SINTER_NVCC || SINTER_EMULATOR
+
+/// Writes those stores of stage C that are known when all rows are done.
+template <class C, bool Columns>
+struct write_late {
+    const args<C>& a;
+    const offsets<C>& o;
+    const ir::registers<C>& v;
+    template <int J>
+    SINTER_DEVICE void operator()(number<J>) const {
+        constexpr ir::instr x = C::at(C::stored(J));
+        if constexpr (x.is_late() && x.row_constant != Columns)
+            if (a.store[J].data) write<C, J>(a, o.store[J], v.template at<C::stored(J)>());
+    }
+};
 
 /// A block at the end of its rows.
 template <class C, class Kernel, class Sync>
@@ -110,18 +137,6 @@ struct row_end {
     const Kernel& k;
     unsigned char* shared;  // of the row's groups, who are done with it
 
-    template <bool Columns>
-    struct write_one {
-        const args<C>& a;
-        const offsets<C>& o;
-        const ir::registers<C>& v;
-        template <int J>
-        SINTER_DEVICE void operator()(number<J>) const {
-            constexpr ir::instr x = C::at(C::stored(J));
-            if constexpr (x.is_late() && x.row_constant != Columns)
-                if (a.store[J].data) write<C, J>(a, o.store[J], v.template at<C::stored(J)>());
-        }
-    };
     SINTER_DEVICE void join(states& s) const {
         Sync::template block<6>();
         row_group<Sync> all(simt::bdim().x, 1, false, shared, 0);
@@ -153,7 +168,7 @@ struct row_end {
         ir::ends<C, false>::compute_numbers(v, k.a.functors);
         s.finish(v);
         ir::ends<C, false>::compute(v, k.a.functors);
-        each<C::stores>(write_one<false>{k.a, no_offsets<C>(), v});
+        each<C::stores>(write_late<C, false>{k.a, no_offsets<C>(), v});
     }
 };
 

@@ -73,6 +73,8 @@ inline constexpr int64 row_piece = int64{1} << 28;
 inline constexpr int strip_most = 8;
 // The code of a stage is repeated per element of a strip; longer stages take shorter strips.
 inline constexpr int strip_instructions = 512;
+// With totals of columns every element has states of its own on the way: longer ones would spill.
+inline constexpr int strip_instructions_columns = 128;
 
 // ---- reduce
 // Two blocks of 256 threads fit on a processor at 128 registers each: a wave of that many blocks is
