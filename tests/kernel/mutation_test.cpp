@@ -259,7 +259,6 @@ constexpr mutant mutants[] = {
     {"matmul, shared tiles: fence 1", shared_runs<without<site::fence, 1>>, false},
     {"matmul, folded: barrier 6", folded_runs<without<site::block, 6>>, true},
     {"matmul, folded: barrier 7", folded_runs<without<site::block, 7>>, false},
-    {"matmul, folded: barrier 8", folded_runs<without<site::block, 8>>, false},
     {"matmul, folded: barrier 9", folded_runs<without<site::block, 9>>, true},
     {"matmul, folded: barrier 10", folded_runs<without<site::block, 10>>, true},
     {"matmul, folded: barrier 11", folded_runs<without<site::block, 11>>, false},
