@@ -1,6 +1,7 @@
 // Element types, their promotion, bfloat16 and the text of shapes.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Several results in one launch, written where operands lie.
+#include <algorithm>
+
 #include "support.hpp"
 
 using namespace tensor_test;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "sinter/autodiff/accumulate.hpp"
 
@@ -19,10 +20,10 @@ struct variable_state {
     bool requires_grad = false;
     bool keeps_gradient = false;  // asked for although it is no leaf
     const accumulator* sums = nullptr;
-    std::shared_ptr<recorded> from{};  // null: a leaf
+    sinter::detail::shared<recorded> from{};  // null: a leaf
     std::vector<std::function<exec::made_array(const exec::made_array&)>> hooks{};
 };
-using state_ptr = std::shared_ptr<variable_state>;
+using state_ptr = sinter::detail::shared<variable_state>;
 
 /// Takes a gradient that arrives at a variable.
 using take_gradient = std::function<void(const state_ptr&, exec::made_array)>;
@@ -47,17 +48,17 @@ struct recorded {
     // A chain of a hundred thousand assignments is freed one by one, not by recursion.
     ~recorded() { release(); }
     void release() {
-        std::vector<std::shared_ptr<recorded>> chain;
+        std::vector<sinter::detail::shared<recorded>> chain;
         drop(chain);
         while (!chain.empty()) {
-            const std::shared_ptr<recorded> last = std::move(chain.back());
+            const sinter::detail::shared<recorded> last = std::move(chain.back());
             chain.pop_back();
             if (last.use_count() == 1) last->drop(chain);
         }
     }
 
 private:
-    void drop(std::vector<std::shared_ptr<recorded>>& chain) {
+    void drop(std::vector<sinter::detail::shared<recorded>>& chain) {
         released = true;
         again = nullptr;
         kept.clear();
@@ -90,7 +91,7 @@ public:
         int slot = -1;
         list.each_with_notes([&](const operand& o) {
             if (o.what == ir::visit::note) {
-                auto state = std::static_pointer_cast<variable_state>(*o.owner);
+                auto state = o.owner->as<variable_state>();
                 if (all_ || state->requires_grad)
                     inputs_[static_cast<std::size_t>(slot)] = std::move(state);
                 return true;
@@ -138,12 +139,12 @@ inline bool bind_and_choose(exec::binding& b, const operand_list* const* lists, 
 
 /// Evaluates an expression and records what its gradients need; `all`: also those by variables that
 /// want none.
-inline std::shared_ptr<recorded> record(const gradient_table* tables,
-                                        int count,
-                                        const operand_list& list,
-                                        const accumulator& sums,
-                                        exec::made_array& result,
-                                        bool all = false) {
+inline sinter::detail::shared<recorded> record(const gradient_table* tables,
+                                               int count,
+                                               const operand_list& list,
+                                               const accumulator& sums,
+                                               exec::made_array& result,
+                                               bool all = false) {
     const operand_list* const lists[] = {&list};
     for (int i = 0; i < count; ++i) {
         const gradient_table& g = tables[i];
@@ -152,7 +153,7 @@ inline std::shared_ptr<recorded> record(const gradient_table* tables,
         if (!detail::bind_and_choose(b, lists, 1)) continue;
         exec::target to[ir::max_roots];
         exec::evaluation(b, lists, 1, to).run();
-        auto r = std::make_shared<recorded>();
+        auto r = sinter::detail::shared<recorded>::make();
         r->table = &g;
         r->sums = &sums;
         result = {to[0].array, std::move(to[0].fresh)};

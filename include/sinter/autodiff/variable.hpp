@@ -214,12 +214,12 @@ public:
         std::function<void(const exec::made_array&, const autodiff::take_gradient&)> again,
         std::vector<autodiff::state_ptr> inputs) const {
         variable r;
-        r.state_ = std::make_shared<autodiff::variable_state>();
+        r.state_ = autodiff::state_ptr::make();
         r.state_->value = state("checkpoint").value;
         r.state_->rank = R;
         r.state_->requires_grad = true;
         r.state_->sums = state_->sums;
-        r.state_->from = std::make_shared<autodiff::recorded>();
+        r.state_->from = detail::shared<autodiff::recorded>::make();
         r.state_->from->again = std::move(again);
         r.state_->from->inputs = std::move(inputs);
         r.state_->from->number = autodiff::next_number();
@@ -269,7 +269,7 @@ private:
     }
     template <class B>
     void take(exec::made_array value, bool wanted) {
-        state_ = std::make_shared<autodiff::variable_state>();
+        state_ = autodiff::state_ptr::make();
         state_->value = std::move(value);
         state_->rank = R;
         state_->requires_grad = wanted;

@@ -2,8 +2,11 @@
 // wrong.
 #pragma once
 
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+
+#include "sinter/core/types.hpp"
 
 namespace sinter {
 
@@ -28,4 +31,53 @@ struct io_error : error {
     using error::error;
 };
 
+namespace detail {
+
+// A piece of a sentence: text, a string that lives as long, or a number in decimal.
+struct word {
+    enum class is : unsigned char { text, string, number, natural };
+
+    word(const char* s) : what(is::text), text(s) {}                      // NOLINT: implicit
+    word(const std::string& s) : what(is::string), string(&s) {}          // NOLINT
+    word(int64 n) : what(is::number), number(n) {}                        // NOLINT
+    word(uint64 n) : what(is::natural), number(static_cast<int64>(n)) {}  // NOLINT
+    word(int n) : word(int64{n}) {}                                       // NOLINT
+
+    is what;
+    union {
+        const char* text;
+        const std::string* string;
+        int64 number;
+    };
+};
+// The words in a row. Compiled once in a file: with `+` between strings, sentences take a tenth of
+// the time that a small program needs to compile.
+[[gnu::cold, gnu::noinline]] inline std::string sentence(std::initializer_list<word> words) {
+    std::string s;
+    for (const word& w : words) {
+        if (w.what == word::is::text) {
+            s.append(w.text);
+        } else if (w.what == word::is::string) {
+            s.append(*w.string);
+        } else {
+            char digits[24];
+            char* first = digits + sizeof digits - 1;
+            *first = '\0';
+            auto n = static_cast<uint64>(w.number);
+            const bool negative = w.what == word::is::number && w.number < 0;
+            if (negative) n = 0 - n;
+            do *--first = static_cast<char>('0' + n % 10);
+            while ((n /= 10) != 0);
+            if (negative) *--first = '-';
+            s.append(first);
+        }
+    }
+    return s;
+}
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(std::initializer_list<word> words) {
+    throw E(sentence(words));
+}
+
+}  // namespace detail
 }  // namespace sinter

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "sinter/core/types.hpp"
+#include "sinter/core/error.hpp"
 
 namespace sinter {
 
@@ -25,8 +25,8 @@ shape(I...) -> shape<static_cast<int>(sizeof...(I))>;
 /// "(2, 3)" for extents 2 and 3, "(4,)" for one extent, "()" for none: as NumPy prints shapes.
 [[gnu::cold]] inline std::string shape_text(const int64* extents, int rank) {
     std::string s = "(";
-    for (int i = 0; i < rank; ++i) s += (i ? ", " : "") + std::to_string(extents[i]);
-    return s + (rank == 1 ? ",)" : ")");
+    for (int i = 0; i < rank; ++i) s = detail::sentence({s, i ? ", " : "", extents[i]});
+    return detail::sentence({s, rank == 1 ? ",)" : ")"});
 }
 template <int R>
 std::string shape_text(const shape<R>& s) {

@@ -38,7 +38,7 @@ void fill_line(std::byte* to, const std::byte* from, int64 n) {
     for (int64 i = 0; i < n * S; i += 64)
         for (int k = 0; k < 64; k += 16) std::memcpy(to + i + k, &two, sizeof two);
 }
-inline void fill_line(int bytes, std::byte* to, const std::byte* from, int64 n) {
+[[gnu::noinline]] inline void fill_line(int bytes, std::byte* to, const std::byte* from, int64 n) {
     switch (bytes) {
         case 1: return fill_line<1>(to, from, n);
         case 2: return fill_line<2>(to, from, n);
@@ -158,18 +158,20 @@ void copy_block_of(const block_place& to, const block_place& from, int64 width, 
         for (int64 l = 0; l < lines; ++l)
             std::memcpy(
                 to.at + l * to.line, from.at + l * from.line, static_cast<std::size_t>(width * S));
-    } else if (to.step == S && from.line == S && lines > 1) {
-        transpose_block<S>(to, from, width, lines);
-    } else if (to.line == S && from.step == S && lines > 1) {
-        transpose_block<S>(
-            {to.at, to.line, to.step}, {from.at, from.line, from.step}, lines, width);
-    } else {
-        for (int64 l = 0; l < lines; ++l)
-            copy_line<S>(to.at + l * to.line, to.step, from.at + l * from.line, from.step, width);
+        return;
     }
+    if constexpr (square<S>::side > 1) {
+        if (to.step == S && from.line == S && lines > 1)
+            return transpose_block<S>(to, from, width, lines);
+        if (to.line == S && from.step == S && lines > 1)
+            return transpose_block<S>(
+                {to.at, to.line, to.step}, {from.at, from.line, from.step}, lines, width);
+    }
+    for (int64 l = 0; l < lines; ++l)
+        copy_line<S>(to.at + l * to.line, to.step, from.at + l * from.line, from.step, width);
 }
 /// Copies a block of elements of `bytes` bytes.
-inline void copy_block(
+[[gnu::noinline]] inline void copy_block(
     int bytes, const block_place& to, const block_place& from, int64 width, int64 lines) {
     switch (bytes) {
         case 1: return copy_block_of<1>(to, from, width, lines);

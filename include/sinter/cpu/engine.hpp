@@ -171,8 +171,8 @@ void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stag
     }
     // Merging a part costs as much as a row of the totals.
     constexpr int64 most_parts = 32, least_rows = 4;
-    const int64 parts =
-        std::min({tiles, most_parts, columns ? std::max<int64>(b.rows / least_rows, 1) : tiles});
+    const int64 parts = std::min(std::min(tiles, most_parts),
+                                 columns ? std::max<int64>(b.rows / least_rows, 1) : tiles);
     const int64 each = row_totals::bytes(p, code);
     const borrowed states(each * std::max<int64>(parts, 1));
     const int threads =

@@ -1,9 +1,9 @@
 // Calls the compiled loops, which take whole groups, for lines of any length.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 
+#include "sinter/core/std_parts.hpp"
 #include "sinter/cpu/copy.hpp"
 #include "sinter/cpu/loops.hpp"
 

@@ -69,7 +69,7 @@ private:
 };
 
 /// Writes the results of a stage that are one value everywhere: everywhere along the first axes.
-inline void store_uniform(context& c, int rank) {
+[[gnu::cold]] inline void store_uniform(context& c, int rank) {
     for (const row_value& v : c.code.row_stores) {
         operand& o = c.store[v.number];
         if (o.data == nullptr) continue;
@@ -120,7 +120,10 @@ public:
                              plan_.block.lines.at(plan_.block.down, at - w * columns));
         }
     }
-    void leave() { store_uniform(context_, context_.bound.outer_rank + context_.bound.row_rank); }
+    void leave() {
+        if (context_.code.row_stores.count > 0)
+            store_uniform(context_, context_.bound.outer_rank + context_.bound.row_rank);
+    }
 
 private:
     void move_to(int64 place) {

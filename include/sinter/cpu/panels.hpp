@@ -101,7 +101,7 @@ public:
         const loop_space sums = last_axis(sums_), of = last_axis(rows_);
         // The longer the lines of a block, the fewer calls; a block fits a buffer.
         const int64 length = summed_is_inner_ ? sums.length : of.length;
-        line_ = std::clamp<int64>(whole_groups(length), 4 * group, 32 * group);
+        line_ = std::max(4 * group, std::min(whole_groups(length), 32 * group));
         lines_ = room / line_;
         space_ = summed_is_inner_ ? block_space(sums, line_, of, lines_)
                                   : block_space(of, line_, sums, lines_);

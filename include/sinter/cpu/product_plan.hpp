@@ -38,7 +38,7 @@ struct product_plan {
         kernel.columns = 1;
         depth = k;
         slab = columns = std::max<int64>(n, 1);
-        rows = std::clamp<int64>(m, 1, 512);
+        rows = std::max<int64>(1, std::min<int64>(m, 512));
         row_blocks = (m + rows - 1) / rows;
     }
 

@@ -48,14 +48,15 @@ struct row_plan {
                 width = std::max(second_cache / n, std::min(narrowest, most_kept / n));
             else if (!v.pure && second_cache / n >= narrowest)
                 width = second_cache / n;  // all passes find the rows there
-            width = std::clamp(width / group * group, 2 * group, block_elements);
+            width = std::max(2 * group, std::min(width / group * group, block_elements));
             width = std::min(width, whole_groups(o.length));
             const int64 lines = std::max<int64>(block_elements / width, v.direct ? 2 * group : 1);
             block = block_space(o, width, v.row, lines);
         } else {
             const bool free = v.pure && v.direct && !turned;
             const int64 line = turned ? 8 * group : free ? 2 * block_elements : 64 * group;
-            int64 rows = (free ? 8 : 1) * block_elements / std::clamp<int64>(n, 1, line);
+            int64 rows =
+                (free ? 8 : 1) * block_elements / std::max<int64>(1, std::min<int64>(n, line));
             if (n > line && !v.pure && !turned) rows = 1;
             block = block_space(v.row, line, o, std::max<int64>(rows, 1));
         }

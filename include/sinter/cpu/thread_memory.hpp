@@ -1,10 +1,10 @@
 // Workspaces of the host engine: they outlive a call, so that the next one allocates nothing.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <new>
 
+#include "sinter/core/std_parts.hpp"
 #include "sinter/core/types.hpp"
 
 namespace sinter::cpu {

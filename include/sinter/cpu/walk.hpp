@@ -1,8 +1,7 @@
 // Spaces, the tiles they are cut into, and where the elements of a tile lie in memory.
 #pragma once
 
-#include <algorithm>
-
+#include "sinter/core/std_parts.hpp"
 #include "sinter/cpu/copy.hpp"
 #include "sinter/cpu/loops.hpp"
 #include "sinter/cpu/thread_memory.hpp"
@@ -27,7 +26,7 @@ public:
         }
     }
     /// n bytes, aligned to a cache line, with any content.
-    std::byte* bytes(int64 n) {
+    [[gnu::noinline]] std::byte* bytes(int64 n) {
         n = (n + line - 1) / line * line;
         if (n > end_ - next_) add_block(n);
         std::byte* r = next_;
@@ -45,7 +44,7 @@ private:
         block* next;
         int64 size;
     };
-    void add_block(int64 n) {
+    [[gnu::cold, gnu::noinline]] void add_block(int64 n) {
         const int64 size = std::max<int64>(n, int64{1} << 15) + line;
         std::byte* const first = thread_memory::take(size);
         block* b = static_cast<block*>(static_cast<void*>(first));
@@ -85,7 +84,7 @@ struct tiling {
 
     tiling() = default;
     /// Tiles of at most `limit` elements. Straight: no more than one axis in a tile.
-    tiling(const loop_space& s, int64 limit, bool straight = false) {
+    [[gnu::noinline]] tiling(const loop_space& s, int64 limit, bool straight = false) {
         axis = s.rank - 1;
         if (s.length == 0) return;
         while (!straight && axis > 0 && inside * s.extent[axis] * 2 <= limit)
@@ -101,7 +100,7 @@ struct tiling {
         per_line = (e + step - 1) / step;
         count = s.length / (inside * e) * per_line;
     }
-    tile at(const loop_space& s, int64 index) const {
+    [[gnu::noinline]] tile at(const loop_space& s, int64 index) const {
         tile t;
         int64 line = 0;
         if (axis > 0) {
@@ -130,7 +129,8 @@ void count_as(std::byte* to, const std::byte* from, int64 step, int64 n) {
         std::memcpy(to + i * static_cast<int64>(sizeof y), &y, sizeof y);
     }
 }
-inline void count_elements(int bytes, std::byte* to, const std::byte* from, int64 step, int64 n) {
+[[gnu::noinline]] inline void count_elements(
+    int bytes, std::byte* to, const std::byte* from, int64 step, int64 n) {
     bytes == 4 ? count_as<int32>(to, from, step, n) : count_as<int64>(to, from, step, n);
 }
 
@@ -159,7 +159,7 @@ struct stream {
     int64 step = 0;     // along the last axis
     int even_from = 0;  // from this axis of the space on, one step leads to every next element
 
-    void follow(const operand& o, const loop_space& s) {
+    [[gnu::noinline]] void follow(const operand& o, const loop_space& s) {
         step = o.stride[s.axis[s.rank - 1]];
         even_from = s.rank - 1;
         while (even_from > 0 &&

@@ -1,6 +1,8 @@
 // Batches from host memory, on the device before they are asked for.
 #pragma once
 
+#include <algorithm>
+
 #include "sinter/data/dataset.hpp"
 #include "sinter/tensor/transfer.hpp"
 

@@ -105,7 +105,7 @@ inline void* data_of(const operand& o) {
     return static_cast<char*>(storage_of(o).data()) + o.word[0];
 }
 /// Makes the new array `a` that of a leaf.
-inline void set_array(ir::array_ref& a, const operand& o) {
+[[gnu::noinline]] inline void set_array(ir::array_ref& a, const operand& o) {
     a.data = data_of(o);
     a.type = o.type;
     for (int j = 0; j < o.rank; ++j) {
@@ -114,7 +114,7 @@ inline void set_array(ir::array_ref& a, const operand& o) {
     }
 }
 
-inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
+[[gnu::noinline]] inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
     if (a.data != b.data || a.type != b.type) return false;
     for (int j = 0; j < max_rank; ++j)
         if (a.extent[j] != b.extent[j] || a.stride[j] != b.stride[j]) return false;
@@ -124,8 +124,11 @@ inline bool same_view(const ir::array_ref& a, const ir::array_ref& b) {
 namespace detail {
 
 [[noreturn, gnu::cold]] inline void refuse_mixture(device a, device b) {
-    throw device_error("An expression mixes arrays on " + a.name() + " and " + b.name() +
-                       ": move them to one device with to(device).");
+    sinter::detail::refuse<device_error>({"An expression mixes arrays on ",
+                                          a.name(),
+                                          " and ",
+                                          b.name(),
+                                          ": move them to one device with to(device)."});
 }
 inline void take_device(binding& b, device d) {
     if (!b.placed) {
@@ -150,7 +153,7 @@ bool take_array(binding& b, int slot, runtime::storage& memory, See see) {
     return true;
 }
 
-inline bool take_origin(binding& b, const operand& o, int slot) {
+[[gnu::cold]] inline bool take_origin(binding& b, const operand& o, int slot) {
     if (const int64 where = o.word[o.rank]; where >= 0)
         take_device(b, runtime::device_of_word(where));
     ir::shape_args s;

@@ -10,11 +10,11 @@ namespace sinter::exec {
 
 /// The launches of every stage of `p` into `out`, with memory from `room`. False when some stage
 /// cannot run as one program, because extents that were to be equal differ.
-inline bool find_launches(const program_table& t,
-                          const plan_table& p,
-                          const ir::array_ref* value,
-                          scratch& room,
-                          plan_launches& out) {
+[[gnu::noinline]] inline bool find_launches(const program_table& t,
+                                            const plan_table& p,
+                                            const ir::array_ref* value,
+                                            scratch& room,
+                                            plan_launches& out) {
     int most = 0;
     for (int k = 0; k < p.stages; ++k) most += p.stage[k].stores;
     out.list = room.take<ir::stage_launch>(most);

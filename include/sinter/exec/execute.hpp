@@ -73,16 +73,19 @@ public:
 
 private:
     [[noreturn, gnu::cold]] void refuse_device() const {
-        throw device_error("An expression over arrays on " + b_.where.name() +
-                           " was compiled without kernels: compile this file as CUDA, or move the "
-                           "arrays to device::host().");
+        sinter::detail::refuse<device_error>(
+            {"An expression over arrays on ",
+             b_.where.name(),
+             " was compiled without kernels: compile this file as CUDA, or move the arrays to "
+             "device::host()."});
     }
     [[gnu::cold]] void log_plan() const {
         const std::string plan =
             the_debug_hooks.plan_text
                 ? the_debug_hooks.plan_text(b_)
-                : std::to_string(p_.stages) +
-                      " kernel(s); include <sinter/debug.hpp> in one file to see the plan\n";
+                : sinter::detail::sentence(
+                      {p_.stages,
+                       " kernel(s); include <sinter/debug.hpp> in one file to see the plan\n"});
         std::fprintf(stderr, "sinter: on %s: %s", b_.where.name().c_str(), plan.c_str());
     }
     [[gnu::cold]] void run_eagerly() {
@@ -96,7 +99,7 @@ private:
     }
     // Memory that is freed while these kernels are in flight must wait for them, also when a later
     // one of them is refused.
-    void note_use() const {
+    [[gnu::cold]] void note_use() const {
         const stream s = current_stream(b_.where);
         for (int i = 0; i < t_.leaves; ++i)
             if (b_.leaf_memory[i]) b_.leaf_memory[i]->note_use(s);
@@ -113,13 +116,17 @@ private:
                                                const ir::array_ref& a,
                                                int node) const {
         if (const device d = (*to.memory)->where(); !(d == b_.where))
-            throw device_error("assignment: the result is computed on " + b_.where.name() +
-                               ", the array it is written to is on " + d.name() +
-                               ": move one of them with to(device).");
+            sinter::detail::refuse<device_error>({"assignment: the result is computed on ",
+                                                  b_.where.name(),
+                                                  ", the array it is written to is on ",
+                                                  d.name(),
+                                                  ": move one of them with to(device)."});
         const int rank = t_.graph.n[node].rank;
-        throw shape_error("assignment: a result of shape " + ir::shape_text(a, rank) +
-                          " does not fit an array of shape " + ir::shape_text(to.array, rank) +
-                          ".");
+        sinter::detail::refuse<shape_error>({"assignment: a result of shape ",
+                                             ir::shape_text(a, rank),
+                                             " does not fit an array of shape ",
+                                             ir::shape_text(to.array, rank),
+                                             "."});
     }
     // Where the result of root r goes.
     void place(int r) {
@@ -183,7 +190,7 @@ private:
         runtime::note_temporary();
     }
     // A stored value seen under another shape, among zeros or through views.
-    void remap(int i) {
+    [[gnu::cold]] void remap(int i) {
         const ir::node& x = t_.graph.n[i];
         void* data = b_.at(x.in[0]).data;
         if (ir::is_padded(x) && data) {

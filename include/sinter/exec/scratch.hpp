@@ -38,7 +38,7 @@ public:
         return p;
     }
     /// n bytes, aligned to 16.
-    std::byte* bytes(std::size_t n) {
+    [[gnu::noinline]] std::byte* bytes(std::size_t n) {
         n = (n + alignment - 1) / alignment * alignment;
         if (n > left_) more(n);
         std::byte* const p = next_;

@@ -16,7 +16,9 @@ struct bound_space {
     int64 bytes_in = 0, bytes_out = 0;
 };
 
-inline int64 bytes_of(const ir::array_ref& a) { return ir::elements_of(a) * size_of(a.type); }
+[[gnu::noinline]] inline int64 bytes_of(const ir::array_ref& a) {
+    return ir::elements_of(a) * size_of(a.type);
+}
 
 /// The axes of a stage in the order in which it walks them.
 class space_builder {
@@ -147,7 +149,7 @@ private:
         walked at[max_rank];
         int count = 0;
         /// Takes the longest one out; an axis of extent 1 where there is none.
-        walked take_longest() {
+        [[gnu::noinline]] walked take_longest() {
             if (count == 0) return axis_of(1, -1);
             int longest = 0;
             for (int d = 1; d < count; ++d)
@@ -163,7 +165,7 @@ private:
         return w;
     }
     // Adds an axis, or lengthens the last one where every array walks both as one.
-    void join(axis_group& g, const walked& w) const {
+    [[gnu::noinline]] void join(axis_group& g, const walked& w) const {
         if (g.count > 0 && g.at[g.count - 1].folded == w.folded &&
             mergeable(g.at[g.count - 1], w)) {
             g.at[g.count - 1] = longer(w, g.at[g.count - 1].extent);
@@ -284,7 +286,7 @@ private:
         return grouped ? 0 : stride;
     }
     // Two neighbouring axes are one when every array walks them as one.
-    bool mergeable(const walked& p, const walked& q) const {
+    [[gnu::noinline]] bool mergeable(const walked& p, const walked& q) const {
         if (p.beyond >= 0 || q.beyond >= 0) return false;
         for (int k = 0; k < guards_; ++k)
             if (step_along(k, p) != step_along(k, q) * q.extent) return false;

@@ -24,7 +24,7 @@ namespace detail {
 struct byte_range {
     std::uintptr_t first = 0, last = 0;  // last is one past the end
 };
-inline byte_range range_of(const ir::array_ref& a) {
+[[gnu::noinline]] inline byte_range range_of(const ir::array_ref& a) {
     std::int64_t low = 0, high = 0;
     for (int j = 0; j < max_rank; ++j) {
         if (a.extent[j] == 0) return {};
@@ -81,12 +81,12 @@ inline bool may_clobber(const binding& b,
     return false;
 }
 
-inline bool same_extents(const ir::array_ref& a, const ir::array_ref& b) {
+[[gnu::noinline]] inline bool same_extents(const ir::array_ref& a, const ir::array_ref& b) {
     for (int j = 0; j < max_rank; ++j)
         if (a.extent[j] != b.extent[j]) return false;
     return true;
 }
-inline bool contiguous(const ir::array_ref& a) {
+[[gnu::noinline]] inline bool contiguous(const ir::array_ref& a) {
     int64 n = 1;
     for (int j = 0; j < max_rank; ++j) {
         if (a.extent[j] != 1 && a.stride[j] != n) return false;

@@ -3,17 +3,17 @@
 #pragma once
 
 #include <cstring>
-#include <memory>
 #include <new>
 #include <utility>
 
+#include "sinter/core/shared.hpp"
 #include "sinter/ir/graph.hpp"
 #include "sinter/ir/pass.hpp"
 
 namespace sinter {
 
 /// A handle that keeps something alive: the storage behind an array, a shared part.
-using owner_handle = std::shared_ptr<void>;
+using owner_handle = detail::shared<void>;
 
 /// One run-time operand, as it lies in an operand_list. Its numbers:
 ///   leaf     bytes from its storage to the first element, then extents and strides from the left
@@ -53,7 +53,9 @@ public:
         }
         return *this;
     }
-    ~operand_list() { clear(); }
+    ~operand_list() {
+        if (words_ > 0 || heap_) clear();  // most were moved from
+    }
 
     /// Adds an operand with room for its numbers, which the caller writes.
     int64* add(ir::visit what, dtype type, int rank, int numbers) {
@@ -188,8 +190,8 @@ private:
         owner_room_ = owner_room;
         word_room_ = word_room;
     }
-    void clear() noexcept {
-        for (int i = 0; i < owners_; ++i) owners()[i].~shared_ptr();
+    [[gnu::noinline]] void clear() noexcept {
+        for (int i = 0; i < owners_; ++i) owners()[i].~owner_handle();
         if (heap_) ::operator delete(heap_);
         heap_ = nullptr;
         owners_ = words_ = 0;

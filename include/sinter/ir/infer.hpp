@@ -19,9 +19,13 @@ namespace sinter::ir {
                                                    int from_rank,
                                                    const array_ref& to,
                                                    int rank) {
-    throw shape_error("reshape: shape " + shape_text(from, from_rank) + " has " +
-                      std::to_string(elements_of(from)) + " elements and cannot become " +
-                      shape_text(to, rank) + ".");
+    sinter::detail::refuse<shape_error>({"reshape: shape ",
+                                         shape_text(from, from_rank),
+                                         " has ",
+                                         elements_of(from),
+                                         " elements and cannot become ",
+                                         shape_text(to, rank),
+                                         "."});
 }
 
 /// The shape under which index map `i` sees its operand, before its views. Throws shape_error when
@@ -132,7 +136,7 @@ private:
         return a;
     }
     // The bounds and shapes that the gradient of windows needs.
-    void turn(const turned_windows& t) const {
+    [[gnu::cold]] void turn(const turned_windows& t) const {
         const node& x = g.n[t.windows];
         slice_args pad, slide, flip;
         if (t.groups >= 0) {
@@ -192,8 +196,11 @@ private:
     [[noreturn, gnu::cold]] void refuse_broadcast(const node& x) const {
         std::string s;  // "(2, 3) and (4,)"
         for (const short c : x.in)
-            if (c >= 0) s += (s.empty() ? "" : " and ") + shape_text(value[c], g.n[c].rank);
-        throw shape_error(std::string(info_of(x.op).name) + ": shapes " + s + " do not broadcast.");
+            if (c >= 0)
+                s = sinter::detail::sentence(
+                    {s, s.empty() ? "" : " and ", shape_text(value[c], g.n[c].rank)});
+        sinter::detail::refuse<shape_error>(
+            {info_of(x.op).name, ": shapes ", s, " do not broadcast."});
     }
     void expand(const node& x, array_ref& v) const {
         const array_ref& from = value[x.in[0]];
@@ -211,8 +218,11 @@ private:
         }
     }
     [[noreturn, gnu::cold]] void refuse_expand(const node& x, const array_ref& to) const {
-        throw shape_error("broadcast_to: shape " + operand_shape(x) + " cannot be broadcast to " +
-                          shape_text(to, x.rank) + ".");
+        sinter::detail::refuse<shape_error>({"broadcast_to: shape ",
+                                             operand_shape(x),
+                                             " cannot be broadcast to ",
+                                             shape_text(to, x.rank),
+                                             "."});
     }
     [[gnu::cold]] std::string operand_shape(const node& x) const {
         return shape_text(value[x.in[0]], g.n[x.in[0]].rank);
@@ -229,8 +239,10 @@ private:
             refuse_reduction(x);
     }
     [[noreturn, gnu::cold]] void refuse_reduction(const node& x) const {
-        throw shape_error(std::string(reduction_info_of(x.op).name) + ": shape " +
-                          operand_shape(x) + " has no elements along the reduced axes.");
+        sinter::detail::refuse<shape_error>({reduction_info_of(x.op).name,
+                                             ": shape ",
+                                             operand_shape(x),
+                                             " has no elements along the reduced axes."});
     }
     // The extents of an operand in the order in which a matrix product is written: the summed ones
     // are the last of the left operand, and stand before the columns of the right one.
@@ -250,9 +262,15 @@ private:
     }
     [[noreturn, gnu::cold]] void refuse_product(const node& x, int axis, int64 p, int64 q) const {
         const bool summed = (x.axes >> axis & 1) != 0;
-        throw shape_error("matmul: shapes " + matrix_text(x, 0) + " and " + matrix_text(x, 1) +
-                          (summed ? " do not fit: " : " do not broadcast: ") + std::to_string(p) +
-                          " is not " + std::to_string(q) + ".");
+        sinter::detail::refuse<shape_error>({"matmul: shapes ",
+                                             matrix_text(x, 0),
+                                             " and ",
+                                             matrix_text(x, 1),
+                                             summed ? " do not fit: " : " do not broadcast: ",
+                                             p,
+                                             " is not ",
+                                             q,
+                                             "."});
     }
     void contract(const node& x, array_ref& v) const {
         const short a = x.in[0], b = x.in[1];

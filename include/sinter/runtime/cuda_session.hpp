@@ -37,7 +37,7 @@ class cuda_session {
 public:
     /// Throws device_error when `d` does not exist, has failed or cannot become current. Errors
     /// name the operation followed by `detail`.
-    cuda_session(device d, const char* operation, const char* detail = "")
+    [[gnu::noinline]] cuda_session(device d, const char* operation, const char* detail = "")
         : device_(checked(d, operation, detail)),
           operation_(operation),
           detail_(detail),
@@ -58,12 +58,26 @@ public:
         api_->get_last_error();
         if (is_sticky(code))
             throw device_error(log().fault(device_,
-                                           std::string(api_->error_string(code)) + " (error " +
-                                               std::to_string(code) + " from " + call + ", " +
-                                               operation_ + detail_ + ")"));
-        throw device_error(std::string(operation_) + detail_ + " on " + device_.name() + ": " +
-                           api_->error_string(code) + " (" + call + " returned error " +
-                           std::to_string(code) + ").");
+                                           sinter::detail::sentence({api_->error_string(code),
+                                                                     " (error ",
+                                                                     code,
+                                                                     " from ",
+                                                                     call,
+                                                                     ", ",
+                                                                     operation_,
+                                                                     detail_,
+                                                                     ")"})));
+        sinter::detail::refuse<device_error>({operation_,
+                                              detail_,
+                                              " on ",
+                                              device_.name(),
+                                              ": ",
+                                              api_->error_string(code),
+                                              " (",
+                                              call,
+                                              " returned error ",
+                                              code,
+                                              ")."});
     }
 
     /// The kernels in flight on this device.

@@ -38,7 +38,7 @@ public:
     /// "host", "cuda:0" or "emulator".
     [[gnu::cold]] std::string name() const {
         if (is_host()) return "host";
-        return is_cuda() ? "cuda:" + std::to_string(index_) : "emulator";
+        return is_cuda() ? detail::sentence({"cuda:", index_}) : "emulator";
     }
 
     friend constexpr bool operator==(device a, device b) {
@@ -59,21 +59,20 @@ namespace runtime {
 [[gnu::cold]] inline void require_present(device d, const char* operation, const char* detail) {
     if (d.is_emulator()) {
         if (current_emulator_memory()) return;
-        throw device_error(std::string(operation) + detail +
-                           ": this program has no emulator, only test builds have one.");
+        sinter::detail::refuse<device_error>(
+            {operation, detail, ": this program has no emulator, only test builds have one."});
     }
     const int count = sinter::cuda::device_count();
     if (d.index() >= 0 && d.index() < count) return;
-    std::string why;
-    if (!current_cuda_api())
-        why = "this program is built without CUDA; link sinter::cuda or use device::host().";
-    else if (count == 0)
-        why = "there is no usable CUDA driver and device; use device::host().";
-    else
-        why = count == 1 ? "the only CUDA device is cuda:0."
-                         : "the CUDA devices are cuda:0 to cuda:" + std::to_string(count - 1) + ".";
-    throw device_error(std::string(operation) + detail + ": " + d.name() + " does not exist, " +
-                       why);
+    const char* why =
+        !current_cuda_api()
+            ? "this program is built without CUDA; link sinter::cuda or use device::host()."
+        : count == 0 ? "there is no usable CUDA driver and device; use device::host()."
+        : count == 1 ? "the only CUDA device is cuda:0."
+                     : "the CUDA devices are cuda:0 to ";
+    const std::string last = count > 1 ? device::cuda(count - 1).name() + "." : "";
+    sinter::detail::refuse<device_error>(
+        {operation, detail, ": ", d.name(), " does not exist, ", why, last});
 }
 
 /// Throws a device_error that names `operation` and `detail` unless this program can use `d`.
@@ -97,8 +96,11 @@ inline void require_device(device d, const char* operation, const char* detail =
         n = 10 * n + (text[i] - '0');
     }
     if (digits) return device::cuda(n);
-    throw device_error(std::string(source) + ": \"" + std::string(text) +
-                       "\" is no device, it must be host, cuda, cuda:N or emulator.");
+    sinter::detail::refuse<device_error>(
+        {source,
+         ": \"",
+         std::string(text),
+         "\" is no device, it must be host, cuda, cuda:N or emulator."});
 }
 
 // The default device in one word, so that it can change while other threads read it: -1 when it is

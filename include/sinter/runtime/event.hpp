@@ -3,9 +3,9 @@
 
 #include <time.h>
 
-#include <memory>
 #include <utility>
 
+#include "sinter/core/shared.hpp"
 #include "sinter/runtime/cuda_session.hpp"
 
 namespace sinter {
@@ -18,7 +18,7 @@ class stream;
 class event {
 public:
     /// An event of streams on `d`, not recorded yet.
-    explicit event(device d = default_device()) : state_(std::make_shared<state>(d)) {
+    explicit event(device d = default_device()) : state_(detail::shared<state>::make(d)) {
         runtime::require_device(d, "create an event");
         if (!d.is_cuda()) return;
         const runtime::cuda_session cuda(d, "create an event");
@@ -99,7 +99,7 @@ private:
         if (state_->recorded) cuda.log().done(state_->number, state_->queue);
     }
 
-    std::shared_ptr<state> state_;
+    detail::shared<state> state_;
 };
 double elapsed_ms(const event& start, const event& stop);
 

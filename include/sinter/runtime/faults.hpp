@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstdlib>
-#include <mutex>
 #include <string>
 #include <type_traits>
 
+#include "sinter/core/std_parts.hpp"
 #include "sinter/runtime/device.hpp"
 
 namespace sinter::runtime {
@@ -67,13 +67,19 @@ public:
         if (!(the_cuda_state.faulted.load(std::memory_order_acquire) & device_bit(d.index()))) {
             delete sentence_;
             sentence_ = nullptr;
-            sentence_ = new std::string(d.name() + " has failed: " + report + ". " + suspects() +
-                                        " CUDA work on " + d.name() +
-                                        " is refused from now on, until the program is started "
-                                        "again; the host and other devices go on.");
+            sentence_ = new std::string(
+                sinter::detail::sentence({d.name(),
+                                          " has failed: ",
+                                          report,
+                                          ". ",
+                                          suspects(),
+                                          " CUDA work on ",
+                                          d.name(),
+                                          " is refused from now on, until the program is started "
+                                          "again; the host and other devices go on."}));
             the_cuda_state.faulted.fetch_or(device_bit(d.index()), std::memory_order_release);
         }
-        return sentence_ ? *sentence_ : d.name() + " has failed.";
+        return sentence_ ? *sentence_ : sinter::detail::sentence({d.name(), " has failed."});
     }
 
 private:
@@ -99,14 +105,20 @@ private:
         count_ = kept;
     }
 
+    [[gnu::cold]] static std::string text_of(const dim& d) {
+        const int64 x = d.x, y = d.y, z = d.z;
+        return y * z == 1 ? sinter::detail::sentence({x})
+                          : sinter::detail::sentence({x, " x ", y, " x ", z});
+    }
     [[gnu::cold]] static std::string text_of(const queued_kernel& k) {
-        const auto extent = [](const dim& d) {
-            return d.y * d.z == 1 ? std::to_string(d.x)
-                                  : std::to_string(d.x) + " x " + std::to_string(d.y) + " x " +
-                                        std::to_string(d.z);
-        };
-        return std::string(k.kernel) + (k.label ? std::string(" [") + k.label + "]" : "") + " (" +
-               extent(k.grid) + " blocks of " + extent(k.block) + ")";
+        return sinter::detail::sentence({k.kernel,
+                                         k.label ? " [" : "",
+                                         k.label ? k.label : "",
+                                         k.label ? "] (" : " (",
+                                         text_of(k.grid),
+                                         " blocks of ",
+                                         text_of(k.block),
+                                         ")"});
     }
     // Under CUDA_LAUNCH_BLOCKING every launch waits for its kernel, so the last one is guilty.
     [[gnu::cold]] std::string suspects() {
@@ -114,14 +126,18 @@ private:
             return "No kernel of Sinter was in flight: other CUDA code of this program caused it.";
         const char* blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
         if (count_ + dropped_ == 1 || (blocking && *blocking == '1'))
-            return "The kernel in flight was " + text_of(at(count_ - 1)) + ".";
-        std::string r = std::to_string(count_ + dropped_) +
-                        " kernels were launched since the last synchronisation that succeeded, "
-                        "first ";
-        if (dropped_) r += text_of(first_) + ", then " + std::to_string(dropped_ - 1) + " more";
-        for (uint64 i = 0; i < count_; ++i) r += (i || dropped_ ? ", " : "") + text_of(at(i));
-        return r +
-               "; one of them failed, and CUDA_LAUNCH_BLOCKING=1 in the environment tells which.";
+            return sinter::detail::sentence(
+                {"The kernel in flight was ", text_of(at(count_ - 1)), "."});
+        std::string r = sinter::detail::sentence(
+            {count_ + dropped_,
+             " kernels were launched since the last synchronisation that succeeded, first "});
+        if (dropped_)
+            r = sinter::detail::sentence({r, text_of(first_), ", then ", dropped_ - 1, " more"});
+        for (uint64 i = 0; i < count_; ++i)
+            r = sinter::detail::sentence({r, i || dropped_ ? ", " : "", text_of(at(i))});
+        return sinter::detail::sentence(
+            {r,
+             "; one of them failed, and CUDA_LAUNCH_BLOCKING=1 in the environment tells which."});
     }
 
     std::mutex mutex_;

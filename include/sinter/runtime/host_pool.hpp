@@ -5,8 +5,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
-#include <mutex>
 #include <type_traits>
+
+#include "sinter/core/std_parts.hpp"
 
 // Null unless the program is built with AddressSanitizer, which then sees blocks that rest in the
 // pool, and the unused end of a block, as freed.
@@ -31,7 +32,7 @@ public:
     constexpr host_pool() = default;
 
     /// At least `bytes` > 0 bytes, or null when there is no memory.
-    void* take(std::size_t bytes) noexcept {
+    [[gnu::noinline]] void* take(std::size_t bytes) noexcept {
         const std::size_t size = block_size(bytes);
         if (size < bytes) return nullptr;
         void* p = bytes <= largest_small  ? bucket_of(size).pop()
@@ -50,7 +51,7 @@ public:
     }
 
     /// Gives back what `take(bytes)` returned.
-    void give(void* p, std::size_t bytes) noexcept {
+    [[gnu::noinline]] void give(void* p, std::size_t bytes) noexcept {
         const std::size_t size = block_size(bytes);
         if (__asan_poison_memory_region) __asan_poison_memory_region(p, size);
         if (bytes <= largest_small) {

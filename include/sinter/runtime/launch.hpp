@@ -58,6 +58,14 @@ private:
     friend void runtime::note_launch(const runtime::launch_record& r);
     friend void runtime::note_temporary(int64 count);
 
+    [[gnu::cold]] static void note(const runtime::launch_record& r) {
+        for (launch_counter* c = top; c; c = c->outer_) {
+            c->records_.push_back(r);
+            c->bytes_loaded_ += r.bytes_in;
+            c->bytes_stored_ += r.bytes_out;
+        }
+    }
+
     static inline constinit thread_local launch_counter* top = nullptr;
 
     std::vector<runtime::launch_record> records_;
@@ -71,11 +79,8 @@ namespace runtime {
 /// Tells this thread's counters of one launch. `cuda_launch` does so itself; the host and the
 /// emulator call it where they run a kernel.
 inline void note_launch(const launch_record& r) {
-    for (launch_counter* c = launch_counter::top; c; c = c->outer_) {
-        c->records_.push_back(r);
-        c->bytes_loaded_ += r.bytes_in;
-        c->bytes_stored_ += r.bytes_out;
-    }
+    if (launch_counter::top) [[unlikely]]
+        launch_counter::note(r);
 }
 
 /// Tells this thread's counters of arrays that an evaluation allocates for itself.

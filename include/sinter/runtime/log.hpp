@@ -1,11 +1,12 @@
 // What the environment asks to be printed.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include "sinter/core/std_parts.hpp"
 
 namespace sinter::runtime {
 

@@ -48,18 +48,18 @@ inline memory_counters& counters_of(device d) noexcept {
 }
 
 /// What CUDA device `d` has left, as the end of a sentence; empty when it does not say.
-inline std::string memory_left(const cuda_session& cuda, device d) {
+[[gnu::cold]] inline std::string memory_left(const cuda_session& cuda, device d) {
     pool_bytes pool{};
     uint64 free = 0, total = 0;
-    std::string r = "arrays of this program use " +
-                    std::to_string(counters_of(d).in_use.load(std::memory_order_relaxed)) +
-                    " bytes";
+    std::string r = sinter::detail::sentence({"arrays of this program use ",
+                                              counters_of(d).in_use.load(std::memory_order_relaxed),
+                                              " bytes"});
     if (cuda->pool_state(d.index(), &pool) == cuda_success)
-        r += ", its pool has reserved " + std::to_string(pool.reserved);
+        r = sinter::detail::sentence({r, ", its pool has reserved ", pool.reserved});
     else
         cuda->get_last_error();
     if (cuda->memory_info(&free, &total) == cuda_success)
-        r += ", " + std::to_string(free) + " of " + std::to_string(total) + " are free";
+        r = sinter::detail::sentence({r, ", ", free, " of ", total, " are free"});
     else
         cuda->get_last_error();
     return r;

@@ -4,12 +4,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sinter/core/shared.hpp"
+#include "sinter/core/std_parts.hpp"
 #include "sinter/runtime/memory_stats.hpp"
 #include "sinter/runtime/stream.hpp"
 
@@ -17,7 +17,7 @@ namespace sinter::runtime {
 
 class storage;
 /// A shared allocation: the last owner frees it.
-using storage_ptr = std::shared_ptr<storage>;
+using storage_ptr = sinter::detail::shared<storage>;
 
 /// The allocations alive on all devices; zero-byte and borrowed ones do not count.
 inline constinit std::atomic<int64> live_allocations{0};
@@ -39,7 +39,9 @@ public:
 
 /// Work that is queued on `after` from now on runs after what is queued on `before` now; both are
 /// CUDA streams. Never throws: the first failure, or 0.
-inline int order(const cuda_api& api, const stream& before, const stream& after) noexcept {
+[[gnu::cold]] inline int order(const cuda_api& api,
+                               const stream& before,
+                               const stream& after) noexcept {
     void* event = nullptr;
     int code = cuda_success;
     {
@@ -68,7 +70,7 @@ public:
     /// current stream. Zero bytes allocate nothing and never fail. Throws out_of_memory, which
     /// names the device and the bytes, and device_error when `d` does not exist.
     static storage_ptr allocate(device d, std::size_t bytes) {
-        auto s = std::make_shared<storage>(key{}, d, bytes);
+        auto s = storage_ptr::make(key{}, d, bytes);
         if (bytes) s->acquire();
         return s;
     }
@@ -77,21 +79,21 @@ public:
     /// memory in a program without a CUDA device. Its end waits for the copies that use it.
     static storage_ptr allocate_pinned(std::size_t bytes) {
         if (!sinter::cuda::is_available()) return allocate(device::host(), bytes);
-        auto s = std::make_shared<storage>(key{}, device::host(), bytes);
+        auto s = storage_ptr::make(key{}, device::host(), bytes);
         if (bytes) s->acquire_pinned();
         return s;
     }
 
     /// A storage that does not own `p`: who made the pointer keeps it alive.
     static storage_ptr borrow(device d, void* p, std::size_t bytes) {
-        auto s = std::make_shared<storage>(key{}, d, bytes);
+        auto s = storage_ptr::make(key{}, d, bytes);
         s->data_ = p;
         return s;
     }
 
     /// `bytes` of the memory of `whole` from byte `at` on. It keeps `whole` alive.
     static storage_ptr part_of(storage_ptr whole, std::size_t at, std::size_t bytes) {
-        auto s = std::make_shared<storage>(key{}, whole->where(), bytes);
+        auto s = storage_ptr::make(key{}, whole->where(), bytes);
         s->become_part(std::move(whole), at);
         return s;
     }
@@ -109,7 +111,7 @@ public:
 
     device where() const { return device_; }
     std::size_t bytes() const { return bytes_; }
-    void* data() const { return whole_ ? static_cast<char*>(whole_->data()) + at_ : data_; }
+    void* data() const { return whole_ ? data_of_part() : data_; }
     /// True for an allocation of its own: not for borrowed memory, nor for a part of another
     /// storage.
     bool owns() const { return owned_; }
@@ -145,7 +147,7 @@ public:
     /// Says that work on `s` uses this memory: freeing then waits for that work. To be called for
     /// every CUDA launch and copy, before it; it costs a comparison unless `s` is not the stream on
     /// which the memory was allocated.
-    void note_use(const stream& s) {
+    [[gnu::cold]] void note_use(const stream& s) {
         if (whole_) return whole_->note_use(s);
         if (!cuda_ || (s == cuda_->home && !cuda_->pinned) || !s.where().is_cuda()) return;
         const std::lock_guard lock(cuda_->mutex);
@@ -156,7 +158,7 @@ public:
 
     /// True when no other stream than `s` may still use this CUDA memory, so that work on `s` may
     /// overwrite what nobody holds any more.
-    bool used_only_on(const stream& s) const {
+    [[gnu::cold]] bool used_only_on(const stream& s) const {
         if (whole_) return whole_->used_only_on(s);
         if (!cuda_) return true;
         const std::lock_guard lock(cuda_->mutex);
@@ -164,6 +166,9 @@ public:
     }
 
 private:
+    [[gnu::noinline]] void* data_of_part() const {
+        return static_cast<char*>(whole_->data()) + at_;
+    }
     struct cuda_block {
         cuda_block(const cuda_api& a, stream s) : api(&a), home(std::move(s)) {}
 
@@ -175,8 +180,8 @@ private:
     };
 
     [[noreturn, gnu::cold]] void refuse(const std::string& why) const {
-        throw out_of_memory("allocate: " + std::to_string(bytes_) + " bytes on " + device_.name() +
-                            " failed, " + why + ".");
+        sinter::detail::refuse<out_of_memory>(
+            {"allocate: ", uint64{bytes_}, " bytes on ", device_.name(), " failed, ", why, "."});
     }
 
     void fail_for_test() const {
@@ -206,7 +211,7 @@ private:
 
     [[gnu::cold]] void acquire_cuda() {
         const cuda_session cuda(device_, "allocate");
-        auto block = std::make_unique<cuda_block>(cuda.api(), current_stream(device_));
+        auto block = sinter::detail::shared<cuda_block>::make(cuda.api(), current_stream(device_));
         keep_pool(cuda);
         void* p = nullptr;
         int code = cuda->malloc_async(&p, bytes_, block->home.handle());
@@ -221,7 +226,8 @@ private:
             code = cuda->malloc_async(&p, bytes_, block->home.handle());
             if (code == cuda_error_memory_allocation) {
                 cuda->get_last_error();
-                refuse("the device has not enough free memory: " + memory_left(cuda, device_));
+                refuse(sinter::detail::sentence(
+                    {"the device has not enough free memory: ", memory_left(cuda, device_)}));
             }
         }
         cuda.check(code, "cudaMallocAsync");
@@ -229,10 +235,11 @@ private:
         cuda_ = std::move(block);
     }
 
-    void acquire_pinned() {
+    [[gnu::cold]] void acquire_pinned() {
         fail_for_test();
         const cuda_session cuda(device::cuda(), "allocate pinned memory");
-        auto block = std::make_unique<cuda_block>(cuda.api(), stream::default_of(device::cuda()));
+        auto block = sinter::detail::shared<cuda_block>::make(cuda.api(),
+                                                              stream::default_of(device::cuda()));
         block->pinned = true;
         void* p = nullptr;
         const int code = cuda->malloc_host(&p, bytes_);
@@ -249,7 +256,7 @@ private:
 
     // Freed memory stays with the process: by default the driver takes it back at every
     // synchronisation. A failure costs only speed.
-    void keep_pool(const cuda_session& cuda) const {
+    [[gnu::cold]] void keep_pool(const cuda_session& cuda) const {
         const uint64 bit = device_bit(device_.index());
         if (the_cuda_state.pools_configured.load(std::memory_order_relaxed) & bit) return;
         if (the_cuda_state.pools_configured.fetch_or(bit) & bit) return;
@@ -291,7 +298,7 @@ private:
     }
 
     // Host memory has no stream that could free it in order.
-    void wait_for_copies(const cuda_api& api) const noexcept {
+    [[gnu::cold]] void wait_for_copies(const cuda_api& api) const noexcept {
         for (const stream& user : cuda_->users) {
             const device_switch on(api, user.where().index());
             if (on.code() != cuda_success) api.get_last_error();
@@ -304,7 +311,7 @@ private:
     std::size_t bytes_;
     void* data_ = nullptr;
     uint64 version_ = 0;
-    std::unique_ptr<cuda_block> cuda_;
+    sinter::detail::shared<cuda_block> cuda_;  // null unless CUDA allocated
     storage_ptr whole_;
     std::size_t at_ = 0;  // where in `whole_`
 };

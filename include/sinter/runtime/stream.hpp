@@ -1,9 +1,9 @@
 // Queues of work on a device, and which one this thread uses.
 #pragma once
 
-#include <memory>
 #include <utility>
 
+#include "sinter/core/shared.hpp"
 #include "sinter/runtime/event.hpp"
 
 namespace sinter {
@@ -17,7 +17,7 @@ public:
         runtime::require_device(d, "create a stream");
         if (!d.is_cuda()) return;
         const runtime::cuda_session cuda(d, "create a stream");
-        auto queue = std::make_shared<owned_queue>();
+        auto queue = detail::shared<owned_queue>::make();
         cuda.check(cuda->stream_create(&queue->handle), "cudaStreamCreateWithFlags");
         queue->api = &cuda.api();
         handle_ = queue->handle;
@@ -92,7 +92,7 @@ private:
 
     device device_;
     void* handle_ = nullptr;
-    std::shared_ptr<owned_queue> owned_;
+    detail::shared<owned_queue> owned_;
 };
 
 /// Makes a stream current on this thread while it lives. Scopes nest.

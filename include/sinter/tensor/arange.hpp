@@ -36,7 +36,9 @@ auto numbers_of(const shape<R>& s, place where = {}) {
         if (e < 0) throw shape_error("The shape " + shape_text(s) + " has a negative extent.");
     return make<sym::coordinate<dtype::i64, R>>(origin_operand<R>{s, where.word});
 }
-inline auto numbers_to(int64 n, place where) {
+// T is what becomes of them: who uses none of these functions compiles none of their expressions.
+template <class T = void>
+auto numbers_to(int64 n, place where) {
     return numbers_of(shape<1>{{n > 0 ? n : 0}}, where);
 }
 /// `value` for every element of a shape.
@@ -74,7 +76,7 @@ using range_number = select_t<std::integral<A>, int64, double>;
 /// 0, 1, ..., n - 1, none if n is negative. Lazy.
 template <class T = int64>
 auto arange(int64 n, detail::place where = {}) {
-    return astype<T>(detail::numbers_to(n, where));
+    return astype<T>(detail::numbers_to<T>(n, where));
 }
 /// start, start + step, ... up to but without `stop`: ceil((stop - start) / step) elements, none if
 /// that is negative. Integers in int64, others in double, then converted to T; without T the result
@@ -85,7 +87,7 @@ auto arange(A start, B stop, C step = 1, detail::place where = {}) {
     using N = select_t<(std::integral<A> && std::integral<B> && std::integral<C>), int64, double>;
     const N first = static_cast<N>(start), by = static_cast<N>(step);
     const int64 n = detail::steps_between(first, static_cast<N>(stop), by);
-    const auto i = detail::numbers_to(n, where);
+    const auto i = detail::numbers_to<T>(n, where);
     return astype<detail::range_type<T, A, B, C>>(astype<N>(i) * by + first);
 }
 /// n numbers from `start` to `stop`, both included, evenly spaced: start + i * (stop - start) / (n
@@ -98,7 +100,7 @@ auto linspace(double start, double stop, int64 n = 50, detail::place where = {})
         throw shape_error("linspace: the number of elements must not be negative, but is " +
                           std::to_string(n) + ".");
     const double step = n > 1 ? (stop - start) / static_cast<double>(n - 1) : 0;
-    const auto i = detail::numbers_to(n, where);
+    const auto i = detail::numbers_to<T>(n, where);
     const auto values =
         sinter::where(i == (n > 1 ? n - 1 : -1), stop, astype<double>(i) * step + start);
     if constexpr (is_floating(dtype_v<T>)) {
@@ -111,13 +113,13 @@ auto linspace(double start, double stop, int64 n = 50, detail::place where = {})
 /// right of the main one. Lazy: a product or a sum with it reads nothing.
 template <class T = float>
 auto eye(int64 rows, int64 columns, int64 diagonal = 0, detail::place where = {}) {
-    const auto row = unsqueeze(detail::numbers_to(rows, where), axis<1>);
-    return astype<T>(row + diagonal == detail::numbers_to(columns, where));
+    const auto row = unsqueeze(detail::numbers_to<T>(rows, where), axis<1>);
+    return astype<T>(row + diagonal == detail::numbers_to<T>(columns, where));
 }
 template <class T = float>
 auto eye(int64 n, detail::place where = {}) {
-    const auto row = unsqueeze(detail::numbers_to(n, where), axis<1>);
-    return astype<T>(row == detail::numbers_to(n, where));
+    const auto row = unsqueeze(detail::numbers_to<T>(n, where), axis<1>);
+    return astype<T>(row == detail::numbers_to<T>(n, where));
 }
 
 /// `value` in the shape, the type and on the device of `x`, of which nothing is read. Lazy.
@@ -142,7 +144,7 @@ template <class T = int64, expression L>
 auto one_hot(const L& labels, int64 classes) {
     static_assert(category(symbol_of<L>::type) <= 1, "one_hot: the labels must be integers.");
     constexpr int R = symbol_of<L>::rank;
-    return astype<T>(unsqueeze(labels, axis<R>) == detail::numbers_to(classes, {}));
+    return astype<T>(unsqueeze(labels, axis<R>) == detail::numbers_to<T>(classes, {}));
 }
 
 }  // namespace sinter

@@ -1,14 +1,14 @@
 // Printing as NumPy does.
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <ostream>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
+#include "sinter/core/std_parts.hpp"
 #include "sinter/tensor/tensor.hpp"
 
 namespace sinter {
@@ -39,8 +39,8 @@ void shortest_decimal(T v, int& digits, int& exponent) {
 /// `v` with as many decimals as it needs, at most `precision`.
 template <class T>
 number_parts parts_of(T v, bool scientific, int precision) {
-    if (std::isnan(v)) return {"nan", "", "", true};
-    if (std::isinf(v)) return {v < 0 ? "-inf" : "inf", "", "", true};
+    if (__builtin_isnan(v)) return {"nan", "", "", true};
+    if (__builtin_isinf(v)) return {v < 0 ? "-inf" : "inf", "", "", true};
     int digits = 0, exponent = 0;
     shortest_decimal(v, digits, exponent);
     if (!scientific) digits = std::max(0, digits - exponent);
@@ -75,7 +75,7 @@ std::string number_text(T v) {
     } else if constexpr (is_half_size(dtype_v<T>)) {
         return number_text(static_cast<float>(v));
     } else {
-        const T size = std::fabs(v);
+        const T size = v < 0 ? -v : v;
         const bool scientific = size != 0 && (size < T(1e-4) || size >= T(1e16));
         const number_parts p = parts_of(v, scientific, 17);
         if (p.special) return p.whole;
@@ -95,7 +95,7 @@ std::vector<std::string> aligned_text(const std::vector<T>& shown) {
         using F = compute_t<dtype_v<T>>;
         F low = 0, high = 0;  // the sizes of the smallest and largest finite numbers but 0
         for (const F v : shown)
-            if (const F size = std::fabs(v); std::isfinite(v) && size != 0) {
+            if (const F size = v < 0 ? -v : v; __builtin_isfinite(v) && size != 0) {
                 low = low == 0 ? size : std::min(low, size);
                 high = std::max(high, size);
             }
@@ -204,8 +204,9 @@ std::string array_text(const tensor<T, R>& host) {
 /// Writes the values in nested brackets as NumPy's str does: up to 8 decimals in one width, lines
 /// of 75 characters, long arrays by the first and last three of every axis. Expressions are
 /// evaluated first.
-template <expression E, class B = backend>
-std::ostream& operator<<(std::ostream& out, const E& e) {
+// The traits are a parameter so that <ostream> is needed by those who print.
+template <class Traits, expression E, class B = backend>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const E& e) {
     const tensor<storage_t<symbol_of<E>::type>, symbol_of<E>::rank> t(e);
     return out << detail::array_text(t.template to<B>(device::host()));
 }

@@ -18,7 +18,7 @@ exec::made_array evaluate_part(const exec::shared_part& part) {
     return {to.array, std::move(to.fresh), &part};
 }
 struct share_operand {
-    const std::shared_ptr<exec::shared_part>& part;
+    const shared<exec::shared_part>& part;
     void append_to(operand_list& list) const {
         list.add(part, ir::visit::share, dtype::boolean, 0, 0);
     }
@@ -28,7 +28,7 @@ struct share_operand {
 template <class Key, class B, class E>
 auto share_as(const E& e) {
     using S = symbol_of<E>;
-    const auto part = std::make_shared<exec::shared_part>();
+    const auto part = shared<exec::shared_part>::make();
     e.append_to(part->operands);
     part->evaluate = &evaluate_part<S, B>;
     return make<sym::shared<S, Key>>(share_operand{part});

@@ -4,7 +4,9 @@
 // Traffic: a row of neighbouring elements is read in full lines, but in accesses of one element.
 #pragma once
 
-#include "sinter/ir/cell.hpp"
+#include <cstring>
+
+#include "sinter/ir/walk.hpp"
 #include "sinter/tensor/arange.hpp"
 
 namespace sinter {
@@ -39,13 +41,27 @@ struct offset_range {
                       " is outside axis " + std::to_string(axis) + " of shape " +
                       shape_text(extents, rank) + ".");
 }
+/// The integer at `p`, of type `type`.
+inline int64 integer_at(const void* p, dtype type) {
+    const auto as = [p](auto x) {
+        std::memcpy(&x, p, sizeof x);
+        return static_cast<int64>(x);
+    };
+    switch (type) {
+        case dtype::u8: return as(uint8{});
+        case dtype::i8: return as(int8{});
+        case dtype::i16: return as(int16{});
+        case dtype::i32: return as(int32{});
+        default: return as(int64{});
+    }
+}
 /// Throws unless all indices in host memory are in [-extents[axis], extents[axis]).
 inline void require_inside(
     const char* operation, const ir::array_ref& indices, int axis, const int64* extents, int rank) {
     const int64 n = extents[axis];
     for (ir::walk w(indices.extent, 0xff); !w.done; w.next()) {
-        const auto i = ir::load_cell(indices.data, ir::offset_of(indices, w.at), indices.type)
-                           .as<dtype::i64>();
+        const int64 at = ir::offset_of(indices, w.at) * size_of(indices.type);
+        const int64 i = integer_at(static_cast<const char*>(indices.data) + at, indices.type);
         if (i < -n || i >= n) refuse_taken(operation, i, axis, extents, rank);
     }
 }
@@ -109,7 +125,7 @@ private:
             } else {
                 constexpr int after = X::rank - 1 - D + (D < A ? Q - 1 : 0);
                 return beside<D + 1>(
-                    given, before_axes<after>(numbers_to(x.extent(D), {})) * stride + offset);
+                    given, before_axes<after>(numbers_to<X>(x.extent(D), {})) * stride + offset);
             }
         }
     }

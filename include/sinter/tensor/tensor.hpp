@@ -3,7 +3,6 @@
 
 #include <array>
 #include <initializer_list>
-#include <ostream>
 #include <string>
 
 #include "sinter/core/shape.hpp"
