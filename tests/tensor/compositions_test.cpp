@@ -129,7 +129,8 @@ TEST_CASE("cross_entropy: labels outside, infinite logits, no rows, probabilitie
     });
 }
 
-/// Both are the same kernels over the same arrays, and give the same bits.
+/// Both are the same kernels over the same arrays, and give the same bits where each operation is
+/// the same; with another text up to rounding.
 template <class A, class B>
 void check_twins(const A& composed, const B& by_hand, bool same_text = true) {
     static_assert(sn::kernel_count_v<A> == sn::kernel_count_v<B>);
@@ -147,7 +148,7 @@ void check_twins(const A& composed, const B& by_hand, bool same_text = true) {
     // What comes before the kernels tells what the plan was guessed from.
     const auto kernels = [](const std::string& text) { return text.substr(text.find("kernel 1")); };
     if (same_text) CHECK(kernels(sn::explain(composed)) == kernels(sn::explain(by_hand)));
-    CHECK(difference(a, b) == "");
+    CHECK(difference(a, b, same_text ? 0 : 1e-6) == "");
 }
 
 TEST_CASE("compositions and their twins written by hand") {
