@@ -205,7 +205,7 @@ private:
 
     // A host packs what lies in a row: it has an array among zeros copied there first, which is no
     // loop of its own that is compiled.
-    void store_zeros(int i) {
+    [[gnu::cold]] void store_zeros(int i) {
         const ir::node& x = t_.graph.n[i];
         const short step = ir::zeros_of(t_.graph, x.view);
         if (step < 0) return;

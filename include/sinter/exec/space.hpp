@@ -179,7 +179,7 @@ private:
     // that only one operand has makes more rows or columns, and so does one along which the other
     // operand is broadcast; those that do not form one axis with the longest are walked with the
     // batch.
-    void core_axes() {
+    [[gnu::cold]] void core_axes() {
         const ir::graph_view& g = b_.table->graph;
         const ir::node& x = g.n[s_.node_of[s_.head.core]];
         axis_group batch, rows, columns, sums, windows;
