@@ -28,14 +28,9 @@ def array_values(array):
 
 
 def pointee(handle):
-    """The object behind a shared pointer of libstdc++ or libc++; None when there is none."""
-    for name in ("_M_ptr", "__ptr_"):
-        try:
-            pointer = handle[name]
-        except gdb.error:
-            continue
-        return pointer.dereference() if int(pointer) else None
-    raise gdb.error("Sinter's printer does not know this standard library's shared pointer.")
+    """The object behind a shared handle; None when there is none."""
+    pointer = handle["at_"]
+    return pointer.dereference() if int(pointer) else None
 
 
 def device_name(device):
