@@ -21,6 +21,7 @@ inline constexpr bool race_flavour = true;
 inline constexpr bool race_flavour = false;
 #endif
 
+#if SINTER_EMULATOR
 /// Runs `f` under each of these schedules.
 template <class F>
 void under(const std::vector<sinter::emulator::options>& schedules, F f) {
@@ -31,5 +32,6 @@ void under(const std::vector<sinter::emulator::options>& schedules, F f) {
         f();
     }
 }
+#endif
 
 }  // namespace sinter_test
