@@ -50,7 +50,7 @@ auto roll(const X& x, int64 shift, axis_tag<A>) {
     constexpr int R = symbol_of<X>::rank;
     static_assert(A >= -R && A < R, "roll: the axis must lie in [-rank, rank).");
     const int64 n = shape_of(x)[static_cast<std::size_t>(A < 0 ? A + R : A)];
-    const int64 first = n == 0 ? 0 : ((-shift) % n + n) % n;
+    const int64 first = n == 0 ? 0 : (n - shift % n) % n;
     const auto part = [&](range along) {
         return [&]<int... I>(ints<I...>) {
             return slice(x, (I == (A < 0 ? A + R : A) ? along : range())...);
@@ -66,8 +66,11 @@ template <element T, int R>
 tensor_view<T, R - 1> diagonal(const tensor<T, R>& x, int64 k = 0) {
     static_assert(R >= 2, "diagonal: the array must have rank 2 or more.");
     constexpr std::size_t last = R - 1;
-    const int64 down = k < 0 ? -k : 0, right = k > 0 ? k : 0;
-    const int64 rows = x.extents()[last - 1] - down, columns = x.extents()[last] - right;
+    const int64 height = x.extents()[last - 1], width = x.extents()[last];
+    // A diagonal beyond the corner has no elements.
+    const int64 down = k >= 0 ? 0 : k < -height ? height : -k;
+    const int64 right = k <= 0 ? 0 : k > width ? width : k;
+    const int64 rows = height - down, columns = width - right;
     shape<R - 1> e{};
     detail::stride_list<R - 1> s{};
     for (std::size_t i = 0; i + 1 < last; ++i) {
