@@ -18,9 +18,9 @@ struct grouper : totaller<Cap> {
     /// is the reason to store one more value: its number; -1 when all is done.
     constexpr short group_all() {
         // What only the caller reads may end the kernel of a value that comes after it.
-        for (const bool last : {false, true})
+        for (int last = 0; last < 2; ++last)
             for (short v = 0; v < g.size; ++v) {
-                if (!p.live[v] || !p.stored[v] || waits(v) != last) continue;
+                if (!p.live[v] || !p.stored[v] || waits(v) != (last == 1)) continue;
                 const short s = place(v);
                 if (s < 0) return shared_with_other(v);
                 const short r = rules.reduce_once ? reduced_before(v, s) : short{-1};

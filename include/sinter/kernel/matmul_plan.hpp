@@ -20,9 +20,9 @@ struct product_axes {
         first_batch = count;
         // What is folded lies innermost, so that products that a block takes in turn are
         // neighbours.
-        for (const bool folded : {false, true})
+        for (unsigned folded = 0; folded < 2; ++folded)
             for (int d = 0; d < b.rows_axis(); ++d)
-                if ((b.folded >> d & 1) == static_cast<unsigned>(folded)) push(d);
+                if ((b.folded >> d & 1) == folded) push(d);
     }
     void push(int axis) { at[count++] = axis; }
     /// Puts what is given by axis of the stage into this order.
