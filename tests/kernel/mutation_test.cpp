@@ -186,7 +186,8 @@ bool shared_runs() {
 // turn.
 template <class Sync>
 bool folded_runs() {
-    const int64 p = 2, m = 70, n = 65, k = 5;
+    // Two tiles each way: with one, no block waits for another.
+    const int64 p = 2, m = 130, n = 131, k = 5;
     array<float> a(p * m * k), b(k * n), bias(n);
     fill_samples(a, 1);
     fill_samples(b, 2);
@@ -259,6 +260,7 @@ constexpr mutant mutants[] = {
     {"matmul, shared tiles: fence 1", shared_runs<without<site::fence, 1>>, false},
     {"matmul, folded: barrier 6", folded_runs<without<site::block, 6>>, true},
     {"matmul, folded: barrier 7", folded_runs<without<site::block, 7>>, false},
+    {"matmul, folded: barrier 8", folded_runs<without<site::block, 8>>, false},
     {"matmul, folded: barrier 9", folded_runs<without<site::block, 9>>, true},
     {"matmul, folded: barrier 10", folded_runs<without<site::block, 10>>, true},
     {"matmul, folded: barrier 11", folded_runs<without<site::block, 11>>, false},

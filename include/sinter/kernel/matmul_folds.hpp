@@ -164,15 +164,7 @@ struct tile_folds {
     /// True in the last block of a group, which then sees the states of all others. `last` lies in
     /// shared memory that nobody needs any more.
     SINTER_DEVICE bool arrives_last(unsigned& last) const {
-        Sync::template block<8>();
-        if (simt::tid().x == 0) {
-            Sync::template fence<2>();
-            last = simt::atomic_inc(f.counters + group, f.members - 1) == f.members - 1 ? 1 : 0;
-        }
-        Sync::template block<9>();
-        if (last == 0) return false;
-        Sync::template fence<3>();
-        return true;
+        return kernel::arrives_last<Sync, 8, 2>(f.counters + group, f.members, last);
     }
     // The states of one result in tiles first, first + step, ... of a group; some loads under way.
     SINTER_DEVICE states merged(const states* from, unsigned first, unsigned step) const {

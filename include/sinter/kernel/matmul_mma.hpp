@@ -186,17 +186,7 @@ struct mma_work {
     }
     SINTER_DEVICE void run() {
         folds_type folds(here, memory + products);
-        if constexpr (has_folds<C>()) {
-            for (;;) {
-                one_product(folds);
-                if (++folds.turn == p.folds.turns) break;
-                Sync::template block<11>();
-                here.next_turn();
-            }
-            if (p.splits == 1) finish_folds(here, row, here.of_batch(), folds, memory);
-        } else {
-            one_product(folds);
-        }
+        run_products<C, Sync>(*this, folds, memory);
     }
     SINTER_DEVICE void one_product(folds_type& folds) {
         SINTER_UNROLLED

@@ -157,21 +157,6 @@ struct product_place {
     SINTER_DEVICE product_t<C>* partials(unsigned s) const {
         return p.partials + (static_cast<int64>(tile_of_all()) * p.splits + s) * (M * N);
     }
-    /// True in the last block of the tile, which then sees the partial sums of all others. `last`
-    /// lies in shared memory that nobody needs any more.
-    template <class Sync>
-    SINTER_DEVICE bool arrives_last(unsigned& last) const {
-        Sync::template block<4>();
-        if (simt::tid().x == 0) {
-            Sync::template fence<0>();
-            last =
-                simt::atomic_inc(p.counters + tile_of_all(), p.splits - 1) == p.splits - 1 ? 1 : 0;
-        }
-        Sync::template block<5>();
-        if (last == 0) return false;
-        Sync::template fence<1>();
-        return true;
-    }
 };
 
 /// Takes the product at (i, j), a product_t<C>, through the epilogue and stores the results; `from`
@@ -258,6 +243,24 @@ SINTER_DEVICE void finish_folds(
         folds.deliver(here.p.a, row, from, here.first_m(), here.first_n());
 }
 
+/// The products of a block: one, or those that it folds in turn. `work.one_product(folds)` computes
+/// and delivers one of them.
+template <class C, class Sync, class Work, class Folds>
+SINTER_DEVICE void run_products(Work& work, Folds& folds, void* spare) {
+    if constexpr (has_folds<C>()) {
+        for (;;) {
+            work.one_product(folds);
+            if (++folds.turn == work.p.folds.turns) break;
+            Sync::template block<11>();
+            work.here.next_turn();
+        }
+        if (work.p.splits == 1)
+            finish_folds(work.here, work.row, work.here.of_batch(), folds, spare);
+    } else {
+        work.one_product(folds);
+    }
+}
+
 template <class C, int M, int N, int K>
 struct shared_product {
     const product_place<C, M, N, K>& here;
@@ -279,7 +282,8 @@ SINTER_DEVICE void finish_shared(const product_place<C, M, N, K>& here,
                                  Folds& folds,
                                  void* shared) {
     const matmul_args<C>& p = here.p;
-    if (!here.template arrives_last<Sync>(*static_cast<unsigned*>(shared))) return;
+    unsigned& last = *static_cast<unsigned*>(shared);
+    if (!arrives_last<Sync, 4, 0>(p.counters + here.tile_of_all(), p.splits, last)) return;
     SINTER_ROLLED
     for (int e = static_cast<int>(simt::tid().x); e < M * N;
          e += static_cast<int>(simt::bdim().x)) {

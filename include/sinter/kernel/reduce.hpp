@@ -220,20 +220,6 @@ struct reduce_work {
             from += scaled(ahead, apart);
         }
     }
-    // True in the last block of this tile, which then sees the states of all others.
-    SINTER_DEVICE bool arrives_last(int64 tile) const {
-        unsigned& last = simt::shared<unsigned, reduce_work>();
-        Sync::template block<2>();
-        if (simt::tid().x == 0) {
-            Sync::template fence<2>();
-            const unsigned others = simt::gdim().y - 1;
-            last = simt::atomic_inc(k.counters + tile, others) == others ? 1U : 0U;
-        }
-        Sync::template block<3>();
-        if (last == 0) return false;
-        Sync::template fence<3>();
-        return true;
-    }
     SINTER_DEVICE void deliver(int64 output, states& s, bool first) {
         const args<C>& a = k.a;
         offsets<C> o = no_offsets<C>();
@@ -288,7 +274,8 @@ struct reduce_work {
             if (!wide) group.join(s);
             if (of_blocks || !split) break;
             if (mine && (wide || y == 0)) keep_partial(own, s);
-            if (!arrives_last(tile)) return;
+            unsigned& last = simt::shared<unsigned, reduce_work>();
+            if (!arrives_last<Sync, 2>(k.counters + tile, simt::gdim().y, last)) return;
             s.clear();
             // Wide outputs: a thread merges all of its one, else the threads of a row share them.
             if (mine) merge_partials(others, apart, part, parts, s);

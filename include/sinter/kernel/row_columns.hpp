@@ -93,9 +93,7 @@ struct row_columns {
             simt::atomic_add(counter, 1U);
             Sync::template counter<1>(counter, simt::gdim().x);
             Sync::template fence<10>();
-            // The last to see it leaves the counters as they were.
-            if (simt::atomic_inc(counter + 1, simt::gdim().x - 1) == simt::gdim().x - 1)
-                simt::atomic_inc(counter, 0);
+            leave_meeting(counter, simt::gdim().x);
         }
         Sync::template block<11>();
     }

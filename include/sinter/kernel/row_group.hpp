@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sinter/kernel/fields.hpp"
-#include "sinter/kernel/sync.hpp"
+#include "sinter/kernel/finish.hpp"
 
 namespace sinter::kernel {
 
@@ -143,7 +143,7 @@ struct row_group {
     /// Leaves the counters of the team as they were found, once nobody waits any more.
     SINTER_DEVICE void leave() const {
         if (team == 1 || simt::tid().x != 0) return;
-        if (simt::atomic_inc(counter + 1, team - 1) == team - 1) simt::atomic_inc(counter, 0);
+        leave_meeting(counter, team);
     }
 };
 
