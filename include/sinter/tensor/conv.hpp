@@ -123,6 +123,17 @@ struct convolution<K, ints<J...>> {
                 w,
                 std::to_string(x.back()) + " channels are not " + std::to_string(w.back()));
     }
+    // The channels of a gradient of the result are the filters.
+    static void check_filters(const char* operation, const extents& y, const extents& w) {
+        if (y.back() != w.front())
+            refuse_convolution(operation,
+                               y,
+                               w,
+                               std::to_string(y.back()) + " channels are not " +
+                                   std::to_string(w.front()) + " filters");
+    }
+    // `o` with a window at every place.
+    static options dense(const options& o) { return {{}, {o.dilation[J]...}}; }
     template <class X, class W>
     static auto forward(const char* operation, const X& x, const W& w, const options& o) {
         const extents filter = shape_of(w);
@@ -148,17 +159,10 @@ struct convolution<K, ints<J...>> {
                            const options& o,
                            const padding& p) {
         const extents ys = shape_of(y), filter = shape_of(w);
-        if (ys.back() != filter.front())
-            refuse_convolution(operation,
-                               ys,
-                               filter,
-                               std::to_string(ys.back()) + " channels are not " +
-                                   std::to_string(filter.front()) + " filters");
+        check_filters(operation, ys, filter);
         // Axis 0 of the turned filters are the input's channels.
         const auto turned = permute(flip(w, axis<(J + 1)...>), axes<K + 1, (J + 1)..., 0>);
-        options apart;
-        for (int k = 0; k < K; ++k) apart.dilation[k] = o.dilation[k];
-        return forward(operation, spread(operation, y, filter, wanted, o, p), turned, apart);
+        return forward(operation, spread(operation, y, filter, wanted, o, p), turned, dense(o));
     }
     // `y` among these zeros.
     template <class Y>

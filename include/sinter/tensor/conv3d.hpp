@@ -41,6 +41,21 @@ struct volumes {
                               std::to_string(o.dilation[2]) + ".");
         return plain::windows_for(w, o);
     }
+    struct places {
+        int64 count[3];
+    };
+    // How many windows there are along each axis among these zeros.
+    static places places_of(const char* operation,
+                            const extents& e,
+                            const plain::slides& s,
+                            const pad_width (&zeros)[4]) {
+        places along{};
+        for (int k = 0; k < 3; ++k)
+            along.count[k] = s.of[k].count(
+                operation,
+                e[static_cast<std::size_t>(k) + 1] + zeros[k + 1].before + zeros[k + 1].after);
+        return along;
+    }
     // The windows of `x` among the zeros of p, with all channels along the last axis.
     template <class X>
     static auto windows_of(const char* operation,
@@ -53,24 +68,20 @@ struct volumes {
                               ": the padding must name one number or 3, one for each axis of the "
                               "windows.");
         pad_width zeros[4]{};
-        int64 count[3];
-        for (int k = 0; k < 3; ++k) {
-            const int64 n = e[static_cast<std::size_t>(k) + 1];
-            zeros[k + 1] = p.along(k, n, s.of[k]);
-            count[k] = s.of[k].count(operation, n + zeros[k + 1].before + zeros[k + 1].after);
-        }
+        for (int k = 0; k < 3; ++k)
+            zeros[k + 1] = p.along(k, e[static_cast<std::size_t>(k) + 1], s.of[k]);
+        const places along = places_of(operation, e, s, zeros);
         zeros[3].before *= e[4];
         zeros[3].after *= e[4];
         return counted_windows<1, 2, 3>(
-            padded<4, 1, 2, 3>(operation, flat(x), zeros), in_lines(s, e[4]).of, count);
+            padded<4, 1, 2, 3>(operation, flat(x), zeros), in_lines(s, e[4]).of, along.count);
     }
     template <class X>
     static auto windows_of(const char* operation, const X& x, const plain::slides& s) {
         const extents e = shape_of(x);
-        int64 count[3];
-        for (int k = 0; k < 3; ++k)
-            count[k] = s.of[k].count(operation, e[static_cast<std::size_t>(k) + 1]);
-        return counted_windows<1, 2, 3>(flat(x), in_lines(s, e[4]).of, count);
+        const pad_width none[4]{};
+        return counted_windows<1, 2, 3>(
+            flat(x), in_lines(s, e[4]).of, places_of(operation, e, s, none).count);
     }
     static plain::slides in_lines(plain::slides s, int64 channels) {
         s.of[2] = {s.of[2].size * channels, s.of[2].stride * channels, 1};
@@ -97,8 +108,8 @@ struct volumes {
             refuse_convolution(operation, ys, filter, "the input is to be " + shape_text(wanted));
         slides_for(operation, filter, o);
         const auto turned = permute(flip(w, axis<1, 2, 3>), axes<4, 1, 2, 3, 0>);
-        const options apart{{}, {o.dilation[0], o.dilation[1], 1}};
-        return forward(operation, plain::spread(operation, y, filter, wanted, o, p), turned, apart);
+        return forward(
+            operation, plain::spread(operation, y, filter, wanted, o, p), turned, plain::dense(o));
     }
     template <class X, class Y>
     static auto filter_gradient(const char* operation,

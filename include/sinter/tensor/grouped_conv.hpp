@@ -86,12 +86,7 @@ struct grouped_convolution<K, ints<J...>> : convolution<K> {
                            const groups& g) {
         const extents ys = shape_of(y), filter = shape_of(w);
         check(operation, wanted, filter, g);
-        if (ys.back() != filter.front())
-            refuse_convolution(operation,
-                               ys,
-                               filter,
-                               std::to_string(ys.back()) + " channels are not " +
-                                   std::to_string(filter.front()) + " filters");
+        plain::check_filters(operation, ys, filter);
         const int64 members = filter.front() / g.count;
         extents turned = filter;
         turned.front() = wanted.back();
@@ -99,10 +94,11 @@ struct grouped_convolution<K, ints<J...>> : convolution<K> {
         const auto parts =
             windows_in_parts<0>(operation, flip(w, axis<(J + 1)...>), nullptr, members, g.count);
         const auto stored = stored_as(permute(parts, axes<0, K + 1, (J + 1)..., K + 2>), turned);
-        options apart;
-        for (int k = 0; k < K; ++k) apart.dilation[k] = o.dilation[k];
-        return forward(
-            operation, plain::spread(operation, y, filter, wanted, o, p), stored, apart, g);
+        return forward(operation,
+                       plain::spread(operation, y, filter, wanted, o, p),
+                       stored,
+                       plain::dense(o),
+                       g);
     }
     template <class X, class Y>
     static auto filter_gradient(const char* operation,
