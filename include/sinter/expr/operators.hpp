@@ -34,7 +34,7 @@ auto operator/(A&& a, B&& b) {
 /// -a, element by element.
 template <expression A>
 auto operator-(A&& a) {
-    return detail::unary<ir::op_id<ir::op::neg>>(std::forward<A>(a));
+    return neg(std::forward<A>(a));
 }
 /// Comparisons give bool arrays; with NaN all but != are false.
 template <class A, class B>

@@ -322,6 +322,10 @@ template <class A, class B>
 auto floor_divide(A&& a, B&& b) {
     return detail::elementwise<ir::op::floor_divide>(static_cast<A&&>(a), static_cast<B&&>(b));
 }
+/// The negative; integers wrap.
+template <class A>
+    requires elementwise_operands<A>
+auto neg(A&& a) { return detail::elementwise<ir::op::neg>(static_cast<A&&>(a)); }
 /// The absolute value; -0 becomes 0, the smallest integer stays.
 template <class A>
     requires elementwise_operands<A>
