@@ -16,6 +16,12 @@ static inline __attribute__((always_inline)) void hook(const void* p,
         race_access(p, bytes, write, __builtin_return_address(0));
 }
 
+// True where *p was *expected and is v now; else *expected is what it was.
+template <class T>
+static bool exchanged(volatile T* p, T* expected, T v) {
+    return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 extern "C" {
 
 void __tsan_init() {}
@@ -89,227 +95,81 @@ void* __tsan_memset(void* p, int value, unsigned long n) {
 void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void __tsan_atomic_signal_fence(int) {}
 
-std::uint8_t __tsan_atomic8_load(const volatile void* p, int) {
-    return __atomic_load_n(static_cast<const volatile std::uint8_t*>(p), __ATOMIC_SEQ_CST);
+// Of every width what the standard library of the host's code calls; a program that needs more does
+// not link. Every order is the strongest.
+std::uint8_t __tsan_atomic8_load(const volatile std::uint8_t* p, int) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
-void __tsan_atomic8_store(volatile void* p, std::uint8_t v, int) {
-    __atomic_store_n(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+void __tsan_atomic8_store(volatile std::uint8_t* p, std::uint8_t v, int) {
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_exchange(volatile void* p, std::uint8_t v, int) {
-    return __atomic_exchange_n(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_load(const volatile std::uint32_t* p, int) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_add(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_add(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+void __tsan_atomic32_store(volatile std::uint32_t* p, std::uint32_t v, int) {
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_sub(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_sub(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_exchange(volatile std::uint32_t* p, std::uint32_t v, int) {
+    return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_and(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_and(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_fetch_add(volatile std::uint32_t* p, std::uint32_t v, int) {
+    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_or(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_or(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_fetch_sub(volatile std::uint32_t* p, std::uint32_t v, int) {
+    return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_xor(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_xor(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_fetch_and(volatile std::uint32_t* p, std::uint32_t v, int) {
+    return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint8_t __tsan_atomic8_fetch_nand(volatile void* p, std::uint8_t v, int) {
-    return __atomic_fetch_nand(static_cast<volatile std::uint8_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-bool __tsan_atomic8_compare_exchange_strong(
-    volatile void* p, void* expected, std::uint8_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint8_t*>(p),
-                                       static_cast<std::uint8_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-bool __tsan_atomic8_compare_exchange_weak(
-    volatile void* p, void* expected, std::uint8_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint8_t*>(p),
-                                       static_cast<std::uint8_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-std::uint8_t __tsan_atomic8_compare_exchange_val(
-    volatile void* p, std::uint8_t expected, std::uint8_t v, int, int) {
-    __atomic_compare_exchange_n(static_cast<volatile std::uint8_t*>(p),
-                                &expected,
-                                v,
-                                false,
-                                __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    return expected;
-}
-
-std::uint16_t __tsan_atomic16_load(const volatile void* p, int) {
-    return __atomic_load_n(static_cast<const volatile std::uint16_t*>(p), __ATOMIC_SEQ_CST);
-}
-void __tsan_atomic16_store(volatile void* p, std::uint16_t v, int) {
-    __atomic_store_n(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_exchange(volatile void* p, std::uint16_t v, int) {
-    return __atomic_exchange_n(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_add(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_add(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_sub(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_sub(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_and(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_and(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_or(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_or(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_xor(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_xor(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_fetch_nand(volatile void* p, std::uint16_t v, int) {
-    return __atomic_fetch_nand(static_cast<volatile std::uint16_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-bool __tsan_atomic16_compare_exchange_strong(
-    volatile void* p, void* expected, std::uint16_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint16_t*>(p),
-                                       static_cast<std::uint16_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-bool __tsan_atomic16_compare_exchange_weak(
-    volatile void* p, void* expected, std::uint16_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint16_t*>(p),
-                                       static_cast<std::uint16_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-std::uint16_t __tsan_atomic16_compare_exchange_val(
-    volatile void* p, std::uint16_t expected, std::uint16_t v, int, int) {
-    __atomic_compare_exchange_n(static_cast<volatile std::uint16_t*>(p),
-                                &expected,
-                                v,
-                                false,
-                                __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
-    return expected;
-}
-
-std::uint32_t __tsan_atomic32_load(const volatile void* p, int) {
-    return __atomic_load_n(static_cast<const volatile std::uint32_t*>(p), __ATOMIC_SEQ_CST);
-}
-void __tsan_atomic32_store(volatile void* p, std::uint32_t v, int) {
-    __atomic_store_n(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_exchange(volatile void* p, std::uint32_t v, int) {
-    return __atomic_exchange_n(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_add(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_add(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_sub(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_sub(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_and(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_and(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_or(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_or(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_xor(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_xor(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint32_t __tsan_atomic32_fetch_nand(volatile void* p, std::uint32_t v, int) {
-    return __atomic_fetch_nand(static_cast<volatile std::uint32_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint32_t __tsan_atomic32_fetch_or(volatile std::uint32_t* p, std::uint32_t v, int) {
+    return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);
 }
 bool __tsan_atomic32_compare_exchange_strong(
-    volatile void* p, void* expected, std::uint32_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint32_t*>(p),
-                                       static_cast<std::uint32_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+    volatile std::uint32_t* p, std::uint32_t* expected, std::uint32_t v, int, int) {
+    return exchanged(p, expected, v);
 }
 bool __tsan_atomic32_compare_exchange_weak(
-    volatile void* p, void* expected, std::uint32_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint32_t*>(p),
-                                       static_cast<std::uint32_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+    volatile std::uint32_t* p, std::uint32_t* expected, std::uint32_t v, int, int) {
+    return exchanged(p, expected, v);
 }
 std::uint32_t __tsan_atomic32_compare_exchange_val(
-    volatile void* p, std::uint32_t expected, std::uint32_t v, int, int) {
-    __atomic_compare_exchange_n(static_cast<volatile std::uint32_t*>(p),
-                                &expected,
-                                v,
-                                false,
-                                __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
+    volatile std::uint32_t* p, std::uint32_t expected, std::uint32_t v, int, int) {
+    exchanged(p, &expected, v);
     return expected;
 }
 
-std::uint64_t __tsan_atomic64_load(const volatile void* p, int) {
-    return __atomic_load_n(static_cast<const volatile std::uint64_t*>(p), __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_load(const volatile std::uint64_t* p, int) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
-void __tsan_atomic64_store(volatile void* p, std::uint64_t v, int) {
-    __atomic_store_n(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+void __tsan_atomic64_store(volatile std::uint64_t* p, std::uint64_t v, int) {
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint64_t __tsan_atomic64_exchange(volatile void* p, std::uint64_t v, int) {
-    return __atomic_exchange_n(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_exchange(volatile std::uint64_t* p, std::uint64_t v, int) {
+    return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint64_t __tsan_atomic64_fetch_add(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_add(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_fetch_add(volatile std::uint64_t* p, std::uint64_t v, int) {
+    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint64_t __tsan_atomic64_fetch_sub(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_sub(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_fetch_sub(volatile std::uint64_t* p, std::uint64_t v, int) {
+    return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint64_t __tsan_atomic64_fetch_and(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_and(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_fetch_and(volatile std::uint64_t* p, std::uint64_t v, int) {
+    return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);
 }
-std::uint64_t __tsan_atomic64_fetch_or(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_or(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint64_t __tsan_atomic64_fetch_xor(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_xor(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
-}
-std::uint64_t __tsan_atomic64_fetch_nand(volatile void* p, std::uint64_t v, int) {
-    return __atomic_fetch_nand(static_cast<volatile std::uint64_t*>(p), v, __ATOMIC_SEQ_CST);
+std::uint64_t __tsan_atomic64_fetch_or(volatile std::uint64_t* p, std::uint64_t v, int) {
+    return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);
 }
 bool __tsan_atomic64_compare_exchange_strong(
-    volatile void* p, void* expected, std::uint64_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint64_t*>(p),
-                                       static_cast<std::uint64_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+    volatile std::uint64_t* p, std::uint64_t* expected, std::uint64_t v, int, int) {
+    return exchanged(p, expected, v);
 }
 bool __tsan_atomic64_compare_exchange_weak(
-    volatile void* p, void* expected, std::uint64_t v, int, int) {
-    return __atomic_compare_exchange_n(static_cast<volatile std::uint64_t*>(p),
-                                       static_cast<std::uint64_t*>(expected),
-                                       v,
-                                       false,
-                                       __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+    volatile std::uint64_t* p, std::uint64_t* expected, std::uint64_t v, int, int) {
+    return exchanged(p, expected, v);
 }
 std::uint64_t __tsan_atomic64_compare_exchange_val(
-    volatile void* p, std::uint64_t expected, std::uint64_t v, int, int) {
-    __atomic_compare_exchange_n(static_cast<volatile std::uint64_t*>(p),
-                                &expected,
-                                v,
-                                false,
-                                __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
+    volatile std::uint64_t* p, std::uint64_t expected, std::uint64_t v, int, int) {
+    exchanged(p, &expected, v);
     return expected;
 }
 
