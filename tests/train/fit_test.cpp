@@ -256,6 +256,29 @@ TEST_CASE("rates follow a schedule or a plateau; clipping and callbacks do what 
     CHECK(h.epochs.size() < 50);
 }
 
+TEST_CASE("batches that share a step are one large batch") {
+    tensor_test::on_each_device([](device) {
+        const auto run = [](options o, learner l) {
+            o.epochs = 3;
+            o.seed = 5;
+            o.progress = silent;
+            l.fit(points(44), o);
+            CHECK(l.optimizer.steps() == (o.batch * o.accumulate == 16 ? 9 : 6));
+            return l.weights();
+        };
+        const auto compare = [&](int64 accumulate, int64 batch) {
+            const auto parts = run({.batch = batch, .accumulate = accumulate}, learner(3, 0.02, 0)),
+                       whole = run({.batch = batch * accumulate}, learner(3, 0.02, 0));
+            double apart = 0;
+            for (std::size_t i = 0; i < whole.size(); ++i)
+                apart = std::max(apart, static_cast<double>(std::abs(parts[i] - whole[i])));
+            CHECK(apart < 1e-4);
+        };
+        compare(2, 8);  // 16, 16, and 8 with 4
+        compare(5, 6);  // five, and 6, 6 with 2
+    });
+}
+
 TEST_CASE("a loader and a function that prepares the input train as a data set does") {
     const tensor_test::default_device_scope on(device::host());
     const auto set = points(50);
@@ -322,6 +345,26 @@ TEST_CASE("a run that is resumed has the same losses, bit for bit, as one that w
         CHECK(same_bits(losses_of(second), losses_of(h)));
         CHECK(second.first_epoch == (stop_at - 1) / 7 + 1);
     }
+    // Where batches share a step, checkpoints and a stop wait for it: of 7 batches, after 3, 6
+    // and 7.
+    const auto shared = [](const std::string& name, int64 stop_at) {
+        const scratch_folder to(name);
+        loss_log log;
+        auto p = long_run(to);
+        p.epochs = 2;
+        p.accumulate = 3;
+        p.on_batch = [&, note = log.callback()](train::fit_state& s) mutable {
+            note(s);
+            s.stop = s.step >= stop_at;
+        };
+        learner(3).fit(points(long_rows), p);
+        if (stop_at < 14) CHECK(names_in(to).back() == "step-000000010.safetensors");
+        p.on_batch = log.callback();
+        learner(77).fit(points(long_rows), p);
+        CHECK(log.losses.size() == 14);
+        return log.losses;
+    };
+    CHECK(same_bits(shared("shared", 8), shared("at-once", 99)));
     // A run that has ended has nothing left to do; with more epochs it goes on.
     learner c(8);
     loss_log more;
@@ -468,6 +511,7 @@ TEST_CASE("what makes no sense is refused before anything runs") {
     o = {.schedule = sn::optim::step_lr{}, .plateau = sn::optim::reduce_lr_on_plateau_options{}};
     CHECK(refused(o) == "fit: both a schedule and a plateau would set the rates: choose one.");
     CHECK(refused({.epochs = -1}) == "fit: epochs must not be negative, but is -1.");
+    CHECK(refused({.accumulate = 0}) == "fit: accumulate must be at least 1, but is 0.");
     CHECK(refused({.batch = 0}) == "fit: batch_size must be at least 1, not 0.");
     CHECK(error_of([&] { l.fit(points(0), {}); }) == "fit: the data have not even one batch.");
     CHECK(refused({.watch = train::figure::val_loss, .progress = silent})

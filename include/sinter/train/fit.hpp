@@ -25,7 +25,7 @@ public:
           loss_(loss),
           o_(o),
           data_(data, {o.batch, o.drop_last, o.shuffle, o.seed}),
-          settings_{data_.rows(), data_.batch_size(), o.drop_last, o.shuffle, o.seed},
+          settings_{data_.rows(), data_.batch_size(), o.accumulate, o.drop_last, o.shuffle, o.seed},
           sum_(data_.where()),
           watch_(o.watch, o.early_stop),
           store_(o.checkpoint),
@@ -33,6 +33,9 @@ public:
         if (o.epochs < 0)
             throw error("fit: epochs must not be negative, but is " + std::to_string(o.epochs) +
                         ".");
+        if (o.accumulate < 1)
+            throw error("fit: accumulate must be at least 1, but is " +
+                        std::to_string(o.accumulate) + ".");
         if (data_.batches() == 0) throw error("fit: the data have not even one batch.");
         if (o.schedule && o.plateau)
             throw error("fit: both a schedule and a plateau would set the rates: choose one.");
@@ -73,18 +76,25 @@ private:
         sum_.set(now_.in_epoch);
         const int64 rows_before = now_.in_epoch.rows;
         sums seen;
+        bool due = false;  // a checkpoint, when the batches that share a step are done
         while (data_.more()) {
             run_batch(data_.next());
             ++now_.batch;
             ++now_.step;
-            if (store_.due_after_batch(now_.step) && data_.more()) save();
+            const bool whole = now_.batch % o_.accumulate == 0 || !data_.more();
+            due = due || store_.due_after_batch(now_.step);
+            if (due && whole && data_.more()) {
+                save();
+                due = false;
+            }
             if (line_.due() && data_.more() && sum_.poll(seen)) {
                 const double spent = line_.epoch_seconds();
                 epoch_record r = record_of(seen);
                 r.samples_per_second = static_cast<double>(seen.rows - rows_before) / spent;
                 line_.show(where_it_stands(), r, now_.step - first_step);
             }
-            if (o_.on_batch && called(o_.on_batch)) {
+            // Gradients that wait for more batches are in no checkpoint: a stop waits too.
+            if (o_.on_batch && called(o_.on_batch) && whole) {
                 if (store_.on()) save();
                 return true;
             }
@@ -129,17 +139,32 @@ private:
     void run_batch(const Batch& b) {
         const random_key key =
             random_key(o_.seed, ~uint64{0}).fold_in(static_cast<uint64>(now_.step));
-        optimizer_.zero_grad();
+        const int64 place = now_.batch % o_.accumulate;
+        if (place == 0) optimizer_.zero_grad();
         const auto& target = target_of(b);
         const auto& input = std::get<0>(b);
         const variable z(output_of(model_, training_input(data_.prepare(), input, key), b));
         const variable loss(loss_(z, target));
-        loss.template backward<B>();
-        if (o_.clip) o_.clip();
-        optimizer_.template step<B>();
-        if (schedule_ && o_.schedule_step == each::batch) schedule_->step();
+        if (o_.accumulate == 1) {
+            loss.template backward<B>();
+        } else {
+            using T = typename decltype(loss)::value_type;
+            const tensor<T, 0> share(static_cast<T>(share_of(input.extent(0), place)));
+            loss.template backward<B>(share.template to<B>(loss.where()));
+        }
+        if (place + 1 == o_.accumulate || now_.batch + 1 == data_.batches()) {
+            if (o_.clip) o_.clip();
+            optimizer_.template step<B>();
+            if (schedule_ && o_.schedule_step == each::batch) schedule_->step();
+        }
         sum_.add<B>(loss.detach(), loss_, z.detach(), target, input.extent(0));
         if (o_.on_batch) state_.loss = loss.detach();
+    }
+    /// What a batch of `rows` rows, the one at `place` of those that share a step, counts there.
+    double share_of(int64 rows, int64 place) const {
+        const int64 first = (now_.batch - place) * data_.batch_size();
+        const int64 all = std::min(o_.accumulate * data_.batch_size(), data_.rows() - first);
+        return static_cast<double>(rows) / static_cast<double>(all);
     }
     epoch_record record_of(const sums& s) const {
         const figures f = s.mean();

@@ -30,7 +30,7 @@ private:
     std::function<double(int64)> momentum_;
 };
 
-/// When a schedule takes a step.
+/// When a schedule takes a step; `batch`: with each step of the optimiser.
 enum class each { epoch, batch };
 
 /// The figure by which epochs are compared. `automatic`: val_loss, without validation loss.
@@ -51,7 +51,7 @@ struct checkpoint_options {
     std::filesystem::path folder{};  ///< made when it is not there; empty: no checkpoints
     bool resume = false;             ///< go on from the newest one in the folder, if there is one
     int64 every_epochs = 1;          ///< 0: only the best epochs
-    int64 every_batches = 0;         ///< also within epochs; 0: not
+    int64 every_batches = 0;         ///< also within epochs, after the optimiser's step; 0: not
     int64 keep = 3;                  ///< the newest ones that stay, beside that of the best epoch
 };
 
@@ -62,7 +62,7 @@ struct fit_state {
     int64 step = 0;                ///< batches in all
     const history* past = nullptr;
     io::array loss{};   ///< of the last batch, on its device; float, double, half or bfloat16
-    bool stop = false;  ///< set it to end training after this batch or epoch
+    bool stop = false;  ///< set it to end training after this batch's step, or this epoch
 };
 
 /// Clips gradients before each step of the optimiser: `.clip = train::clip_norm(optimizer, 1.0)`.
@@ -82,7 +82,10 @@ clipping clip_value(O& optimizer, double limit) {
 template <class Set>
 struct fit_options {
     int64 epochs = 1;
-    int64 batch = 32;        ///< rows of a step; those of a loader are its own
+    int64 batch = 32;  ///< rows of a step; those of a loader are its own
+    /// Batches whose gradients, weighted by their rows, make one step of the optimiser: as many
+    /// rows as `accumulate` times `batch` at once, in the memory of one batch.
+    int64 accumulate = 1;
     bool shuffle = true;     ///< every epoch in another order; a loader does so by its own options
     bool drop_last = false;  ///< leave out the last batch if it is not full
     uint64 seed = 0;         ///< with the epoch's number it decides the order, and augmentation

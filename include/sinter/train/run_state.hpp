@@ -9,15 +9,16 @@ namespace sinter::train::detail {
 
 /// By what two runs must agree for one to go on with the other's checkpoint.
 struct run_settings {
-    int64 rows = 0, batch = 0;
+    int64 rows = 0, batch = 0, accumulate = 1;
     bool drop_last = false, shuffle = false;
     uint64 seed = 0;
 
     std::vector<int64> numbers() const {
-        return {rows, batch, drop_last, shuffle, static_cast<int64>(seed)};
+        return {rows, batch, accumulate, drop_last, shuffle, static_cast<int64>(seed)};
     }
     void require(const std::vector<int64>& saved) const {
-        const char* const names[] = {"rows of data", "batch", "drop_last", "shuffle", "seed"};
+        const char* const names[] = {
+            "rows of data", "batch", "accumulate", "drop_last", "shuffle", "seed"};
         const std::vector<int64> now = numbers();
         for (std::size_t i = 0; i < now.size(); ++i)
             if (now[i] != saved[i])
@@ -75,7 +76,7 @@ struct run_state {
     /// Takes what `save` gave; the random streams of the program go back to where they were. Throws
     /// with nothing changed.
     void load(const io::named_arrays& from, const run_settings& s, watch& w) {
-        s.require(detail::numbers<int64>(from, "settings", 5));
+        s.require(detail::numbers<int64>(from, "settings", 6));
         const auto place = detail::numbers<int64>(from, "place", 12);
         const auto sum = detail::numbers<double>(from, "figures", 4);
         const auto random = detail::numbers<int64>(from, "random", 2);
