@@ -58,8 +58,55 @@ void add(const layer& l) {
     });
 }
 
+// A filter for each channel; the loop has what a compiler makes of the obvious one.
+constexpr layer each_channel[] = {
+    {"mobilenet_1", 1, 112, 32, 32, 3, 1, 0},
+    {"mobilenet_2", 1, 112, 64, 64, 3, 2, 0},
+    {"mobilenet_4", 1, 14, 512, 512, 3, 1, 0},
+    {"few_channels", 8, 28, 6, 6, 5, 1, 0},
+};
+#if !SINTER_NVCC
+[[gnu::noinline]] void loop(const layer& l,
+                            const float* __restrict x,
+                            const float* __restrict w,
+                            float* __restrict y) {
+    const int64 out = (l.extent - l.window) / l.stride + 1, c = l.channels;
+    for (int64 i = 0; i < l.examples * out * out; ++i, y += c) {
+        const int64 top = i / out % out * l.stride, left = i % out * l.stride;
+        for (int64 k = 0; k < c; ++k) y[k] = 0;
+        for (int64 p = 0; p < l.window; ++p)
+            for (int64 q = 0; q < l.window; ++q) {
+                const float* from =
+                    x + ((i / out / out * l.extent + top + p) * l.extent + left + q) * c;
+                const float* by = w + (p * l.window + q) * c;
+#pragma omp simd
+                for (int64 k = 0; k < c; ++k) y[k] += from[k] * by[k];
+            }
+    }
+}
+#endif
+void add_each_channel(const layer& l) {
+    const int64 out = (l.extent - l.window) / l.stride + 1;
+    const double flops = 2.0 * static_cast<double>(l.examples * out * out * l.filters) *
+                         static_cast<double>(l.window * l.window);
+    row r("depthwise_conv2d", l.name, work{0, 0, flops}, [&l, out] {
+        const sn::shape<4> result{l.examples, out, out, l.filters};
+        return operands{sample(sn::shape<4>{l.examples, l.extent, l.extent, l.channels}),
+                        sample(sn::shape<4>{l.filters, l.window, l.window, 1}),
+                        sample(sn::shape{l.filters}),
+                        sn::zeros<float>(result),
+                        sn::zeros<float>(result)};
+    });
+    const sn::conv_options<2> options{.stride = {l.stride, l.stride}, .dilation = {1, 1}};
+    r.sinter([=](operands& o) { o.y = sn::depthwise_conv2d(o.x, o.w, options); });
+#if !SINTER_NVCC
+    r.peer("loop", [&l](operands& o) { loop(l, o.x.data(), o.w.data(), o.y.data()); });
+#endif
+}
+
 const bool added = [] {
     for (const layer& l : layers) add(l);
+    for (const layer& l : each_channel) add_each_channel(l);
     return true;
 }();
 

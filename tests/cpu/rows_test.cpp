@@ -316,6 +316,58 @@ TEST_CASE("sums of every type, along rows and columns, also of nothing") {
         }
 }
 
+template <dtype D>
+constexpr stage_builder products_summed() {
+    stage_builder b(true);
+    const int s = b.reduce<red::sum>(b.op<op::mul>(b.load(D), b.load(D)));
+    b.store(s);
+    b.store(b.op<op::mul>(s, b.row_load(D, 1)));
+    return b;
+}
+// One factor is the same along some axes: all, none, or those around the lanes.
+template <dtype D>
+void check_products_summed(const space& s, layout lx, layout ly, unsigned y_moves, bool swapped) {
+    using T = sinter::storage_t<D>;
+    const unsigned outer = s.outer_axes();
+    test_array<T> x(s.all, lx), y(s.all, ly, y_moves), scale(s.all, lx, outer & y_moves);
+    test_array<T> sum(s.all, lx, outer), scaled(s.all, ly, outer);
+    pseudo_random r;
+    for (test_array<T>* a : {&x, &y, &scale}) a->fill([&](int64) { return T(r.number()); });
+    binding b(s.all, s.row_rank);
+    b.load = {(swapped ? y : x).bound(), (swapped ? x : y).bound(), scale.bound()};
+    b.store = {sum.bound(), scaled.bound()};
+    sinter::cpu::run(loops_for<stage<products_summed<D>>, here>(), b.done());
+    int64 wrong = 0;
+    for_each_row(s, [&](const extents& row) {
+        double t = 0;  // exact
+        for_each_in_row(s, row, [&](const extents& i, int64) { t += double(x[i]) * double(y[i]); });
+        wrong += sum[row] != T(t) || scaled[row] != T(t * double(scale[row]));
+    });
+    CHECK(wrong == 0);
+}
+TEST_CASE("sums of a few products, whatever one factor moves along") {
+    const space some[] = {{{1, 5}, 1},
+                          {{33, 7, 2, 3, 6}, 1},
+                          {{7, 40, 3, 3}, 2},
+                          {{700, 3, 2, 9}, 1},
+                          {{2100, 2, 3}, 1},
+                          {{3, 11, 2}, 1},
+                          {{4, 30, 20}, 1},
+                          {{17, 9, 5, 5, 5}, 2},
+                          {{6, 3, 0}, 1},
+                          {{100, 7, 600}, 1}};
+    for (const space& s : some) {
+        const unsigned all = (1U << s.all.size()) - 1, outer = s.outer_axes();
+        for (const unsigned moves : {all, all & ~outer, (all & ~outer) | 1U, all & ~1U, all & ~2U})
+            for (const layout lx : layouts)
+                for (const layout ly : {layout::plain, layout::reversed_axes}) {
+                    check_products_summed<dtype::f32>(s, lx, ly, moves, false);
+                    check_products_summed<dtype::f32>(s, lx, ly, moves, true);
+                    check_products_summed<dtype::f64>(s, lx, ly, moves, false);
+                }
+    }
+}
+
 constexpr stage_builder plain_sum() {
     stage_builder b(true);
     b.store(b.reduce<red::sum>(b.load(dtype::f32)));

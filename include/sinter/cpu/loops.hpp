@@ -109,6 +109,25 @@ struct row_lanes {
     int64 stride, at;
 };
 
+/// A sum of products of two arrays: where its factors lie, in bytes from those of the first term.
+struct sum_term {
+    int64 x, y;
+};
+struct sum_terms {
+    const sum_term* first;
+    int64 count;
+    // From one position of the results to the next: bytes of x (y stands still), and results.
+    int64 step, to_step;
+    bool spread;  // a vector of one value lies where y is
+};
+/// Writes `n` sums that lie side by side, at each of some positions.
+using add_terms = void (*)(const sum_terms& s,
+                           const std::byte* x,
+                           const std::byte* y,
+                           std::byte* to,
+                           int64 positions,
+                           int64 n);
+
 /// One loop: a pass over the row or the evaluation of one operand of the core.
 struct loop {
     table<input> inputs;
@@ -117,6 +136,7 @@ struct loop {
     table<row_value> row_reads;   // registers that the loop reads
     table<loop> before;           // these make values that the loop reads
     const loop* apart = nullptr;  // the loop where values are made that need not be
+    add_terms terms = nullptr;    // for a pass that is a sum of products of its two arrays
     // Computes lines * n elements, line by line; element i of each line is one of row at + i. n is
     // a multiple of `group`.
     void (*run)(const void* const* in,

@@ -16,6 +16,7 @@ inline constexpr int64 part_elements = int64{1} << 16;
 struct row_plan {
     block_space block;
     bool lanes = false;  // rows are the elements of a line, else lines
+    bool terms = false;  // lanes whose sums of products need no block of products
     int64 chunk = 1;     // row tiles that are folded as one, whoever does it
 
     const loop_space& outer() const { return lanes ? block.across : block.down; }
@@ -38,6 +39,15 @@ struct row_plan {
             n < (v.pure && v.direct ? short_row / 2 : short_row) && o.length > 3;
         const bool columns = v.along_outer > v.along_row && o.extent[o.rank - 1] >= group / 2;
         lanes = o.length > 1 && (short_rows || columns);
+        if (has_terms(code, b, o, n)) {
+            lanes = terms = true;
+            // Few enough for what follows to find the sums in the nearest cache.
+            const int64 width = 8 * o.extent[o.rank - 1];
+            block = block_space(
+                o, std::max(block_elements / 4, std::min(width, block_elements)), v.row, 1);
+            chunk = std::max<int64>(row_tiling().count, 1);
+            return;
+        }
         // Where some array has to be turned round, blocks are as square as they can be.
         const bool turned = lanes ? v.along_row > 0 : v.along_outer > 0;
         if (lanes) {
@@ -71,6 +81,30 @@ private:
     // far apart.
     static constexpr int64 narrowest = 256;
 
+    /// True where the stage is one sum of few products, and the factors of neighbouring rows lie side
+    /// by side, or one of them is the same for all rows.
+    static bool has_terms(const stage_loops& code,
+                          const ir::bound_stage& b,
+                          const loop_space& outer,
+                          int64 terms) {
+        const loop& l = code.pass[0];
+        if (l.terms == nullptr || terms == 0 || terms > most_terms || code.totals.count > 0)
+            return false;
+        for (int k = 1; k < code.passes; ++k)
+            if (code.pass[k].outputs.count > 0) return false;
+        const ir::bound_operand &x = b.load[l.inputs[0].load], &y = b.load[l.inputs[1].load];
+        const int last = outer.axis[outer.rank - 1];
+        const auto stands = [&](const ir::bound_operand& o) {
+            for (int d = 0; d < outer.rank; ++d)
+                if (stride_of(o, outer.axis[d]) != 0) return false;
+            return true;
+        };
+        const int64 along_x = stride_of(x, last), along_y = stride_of(y, last);
+        return (along_x == 1 && along_y == 1) || (along_x == 1 && stands(y)) ||
+               (along_y == 1 && stands(x));
+    }
+    static constexpr int64 most_terms = 512;
+
     /// What the plan depends on.
     struct loops_view {
         loop_space outer, row;
@@ -91,9 +125,14 @@ private:
             int order[max_rank];
             for (int d = 0; d < rank; ++d) order[d] = d;
             const ir::bound_operand* lead = nullptr;
-            for (int k = 0; k < code.loads && lead == nullptr; ++k)
-                if (!(code.counted >> k & 1) && moves(b, b.load[k], outer_rank, rank))
-                    lead = b.load + k;
+            // The first one that has an element for each, else for each of the row.
+            for (int k = 0; k < code.loads; ++k) {
+                const ir::bound_operand& x = b.load[k];
+                if ((code.counted >> k & 1) == 0 && moves(b, x, outer_rank, rank) &&
+                    (lead == nullptr ||
+                     (!moves(b, *lead, 0, outer_rank) && moves(b, x, 0, outer_rank))))
+                    lead = &x;
+            }
             if (lead != nullptr) {
                 if (pure) sort_axes(order, order + outer_rank, *lead);
                 if (!code.ordered) sort_axes(order + outer_rank, order + rank, *lead);

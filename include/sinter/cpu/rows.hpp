@@ -4,6 +4,7 @@
 
 #include "sinter/cpu/row_plan.hpp"
 #include "sinter/cpu/totals.hpp"
+#include "sinter/cpu/walk_terms.hpp"
 
 namespace sinter::cpu {
 
@@ -21,6 +22,7 @@ public:
             if (code.made[k].kept && context_.load[code.loads + 1 + k].data == nullptr)
                 context_.made[k] = m.bytes(p.kept() * code.made[k].bytes);
         if (code.totals.count > 0) totals_ = new (m.array<row_totals>(1)) row_totals(p, code, m);
+        if (p.terms) terms_ = new (m.array<walked_terms>(1)) walked_terms(p, context_);
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
             for (const output& o : code.pass[k].outputs) folds += o.to == goes_to::fold;
@@ -41,7 +43,9 @@ public:
         begin(outer);
         for (int k = 0; k < context_.code.passes; ++k) {
             enter(k);
-            if (plan_.chunks() <= 1) {
+            if (terms_ != nullptr) {
+                if (k == 0) terms_->run(outer_);
+            } else if (plan_.chunks() <= 1) {
                 fold(k, 0);
                 results(k, part_[k]);
             } else {
@@ -170,6 +174,7 @@ private:
     tile outer_;
     std::byte* narrow_ = nullptr;
     row_totals* totals_ = nullptr;
+    walked_terms* terms_ = nullptr;
 };
 
 }  // namespace sinter::cpu

@@ -7,7 +7,7 @@
 #include "sinter/cpu/fold.hpp"
 #include "sinter/cpu/inner.hpp"
 #include "sinter/cpu/late.hpp"
-#include "sinter/cpu/product.hpp"
+#include "sinter/cpu/term_sums.hpp"
 
 namespace sinter::cpu {
 
@@ -134,6 +134,26 @@ struct loop_table {
     }
     static constexpr loop loop_apart = make_apart();
 
+    /// The loop for sums of products, where the pass is one.
+    static constexpr add_terms terms() {
+        if constexpr (W == 0 && V == joined && L::out.count == 1 && L::loads.count == 2 &&
+                      L::point.count == 1) {
+            constexpr delivery<C> o = L::out.at[0];
+            constexpr ir::instr x = code_of<C>.at[L::point.at[0]];
+            constexpr ir::instr a = code_of<C>.at[L::loads.at[0]],
+                                b = code_of<C>.at[L::loads.at[1]];
+            if constexpr (o.to == goes_to::fold && o.value == L::point.at[0] &&
+                          x.op == ir::op_id<ir::op::mul> && a.h == ir::how::load &&
+                          b.h == ir::how::load && a.type == x.type && b.type == x.type) {
+                constexpr ir::instr f = code_of<C>.at[o.number];
+                if constexpr (same_v<ir::reduction_op<f.op>, ir::red::sum> && f.type == x.type) {
+                    if constexpr (x.type == dtype::f32) return &term_sums<float>::run;
+                    if constexpr (x.type == dtype::f64) return &term_sums<double>::run;
+                }
+            }
+        }
+        return nullptr;
+    }
     static constexpr loop make() {
         loop l;
         l.inputs = {inputs.data(), L::loads.count};
@@ -144,6 +164,7 @@ struct loop_table {
             l.row_loads = {row_loads.data(), row_load_count()};
             l.before = {before.data(), alone.count};
             if constexpr (has_apart()) l.apart = &loop_apart;
+            l.terms = terms();
             if constexpr (L::row_out.count > 0) l.row = L::compute_rows;
         }
         return l;
