@@ -292,12 +292,45 @@ TEST_CASE("a sequence of layers; a kernel ends where the next one must begin") {
         std::string names;
         nn::for_each_parameter(net, [&](const std::string& n, auto&) { names += n + " "; });
         CHECK(names == "0.weight 0.bias 4.weight 4.bias ");
-        // Convolution, bias and relu; pooling; its reshape into an array; the product.
         const tensor<double, 4> x = wave(shape<4>{2, 6, 6, 1}, 0);
-        const sn::no_grad scope;
         sn::launch_counter ran;
-        const sn::variable y = net(x);
-        CHECK(ran.launches() <= 4);
+        variable y = net(x);
+        // Convolution, bias and relu, which the gradient needs; pooling; the product.
+        CHECK(ran.launches() == 3);
+        nn::sequential wide(nn::conv2d<double>(1, 16, {.kernel = 3}),
+                            nn::relu(),
+                            nn::max_pool2d(2),
+                            nn::flatten(),
+                            nn::linear<double>(64, 5));
+        const sn::no_grad scope;
+        ran.reset();
+        y = wide(x);
+        // Convolution, bias, relu and pooling; the product.
+        CHECK(ran.launches() == 2);
+        CHECK(ran.temporaries() == 0);
+    });
+}
+TEST_CASE("flatten sees a variable as it lies, forth and back") {
+    on_each_device([](device) {
+        const variable<double, 3> x(wave(shape<3>{2, 3, 2}, 0));
+        sn::launch_counter ran;
+        const variable<double, 2> y = nn::flatten()(x);
+        CHECK(y.detach().data() == x.detach().data());
+        y.backward(seed_for(shape<2>{2, 6}), sn::retain_graph);
+        CHECK(ran.launches() == 0);
+        CHECK(difference(get(x.grad()), get(seed_for(shape<3>{2, 3, 2}))) == "");
+        y.backward(seed_for(shape<2>{2, 6}));
+        CHECK(difference(get(x.grad()), get(seed_for(shape<3>{2, 3, 2}) * 2.0)) == "");
+        // A leaf's gradient is its own, whoever holds what it came from.
+        const auto given = seed_for(shape<2>{2, 6});
+        const variable<double, 3> cut(permute(x.detach(), sn::axes<2, 0, 1>));
+        const variable<double, 2> z = nn::flatten()(cut);
+        z.backward(given);
+        CHECK(cut.grad().extents() == shape<3>{2, 2, 3});
+        CHECK(difference(get(cut.grad()), get(sn::reshape(given, shape<3>{2, 2, 3}))) == "");
+        CHECK_FALSE(cut.grad().shares_memory(given));
+        const sn::no_grad scope;
+        CHECK_FALSE(variable<double, 2>(nn::flatten()(x)).requires_grad());
     });
 }
 

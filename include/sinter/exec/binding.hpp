@@ -222,6 +222,7 @@ inline bool take_all(binding& b, const operand_list& list, int& at) {
             return take_array(b, v.slot, *m.memory, [&](ir::array_ref& a) { a = m.array; });
         }
         const shared_part*& seen = b.share[v.slot];
+        if (v.what == ir::visit::share_known) return true;
         if (v.what == ir::visit::share_again) return seen == &part;
         seen = &part;
         return take_all(b, part.operands, at);

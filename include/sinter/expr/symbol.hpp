@@ -407,8 +407,8 @@ struct let : made_of<X..., Body> {
 };
 
 /// `A` as one node wherever it stands: the first occurrence emits it, later ones refer to it.
-/// Whether they all are the same part is checked when operands are bound. Parts of one type that
-/// differ can be told apart by a Key.
+/// Whether they all are the same part is checked when operands are bound. With a Key it is certain:
+/// whoever names one gives it to one part of an expression.
 template <class A, class Key = void>
 struct shared : made_of<A> {
     static_assert(same_v<typename A::functors, ir::functor_types<>>,
@@ -419,9 +419,10 @@ struct shared : made_of<A> {
     static constexpr int rank = A::rank, nodes = A::nodes, written = 1;  // it may stand elsewhere
     template <class G>
     static constexpr auto emit(G& g) {
-        if (g.shares_as_leaves) return g.leaf(type, rank);
+        constexpr bool guessed = same_v<Key, void>;
+        if (guessed && g.shares_as_leaves) return g.leaf(type, rank);
         if (const auto* known = g.remembered(&tag_of<shared>)) {
-            g.note(ir::visit::share_again, known->number);
+            g.note(guessed ? ir::visit::share_again : ir::visit::share_known, known->number);
             return known->node;
         }
         const int number = g.shares++;

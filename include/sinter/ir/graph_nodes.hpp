@@ -31,6 +31,7 @@ enum class visit : unsigned char {
     slice,
     share,
     share_again,
+    share_known,
     origin,
     note
 };

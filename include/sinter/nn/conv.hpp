@@ -43,7 +43,7 @@ struct conv2d {
     conv2d_options options;
     padding around = padding(0);
     groups in_groups = groups(1);
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::product;
 
     conv2d(int64 in, int64 out, const conv2d_options& o = {})
         : weight(detail::parameter<T, 4>({out, o.kernel.at[0], o.kernel.at[1], in})), options(o) {
@@ -101,7 +101,7 @@ struct depthwise_conv2d {
     variable<T, 1> bias;
     conv2d_options options;
     padding around;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
 
     explicit depthwise_conv2d(int64 channels,
                               const conv2d_options& o = {},
@@ -135,7 +135,7 @@ struct conv_transpose2d {
     conv2d_options options;
     padding around;
     pair more;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
 
     conv_transpose2d(int64 in,
                      int64 out,

@@ -33,7 +33,7 @@ struct linear {
     variable<T, 2> weight;
     variable<T, 1> bias;
     /// Begins a kernel: see sequential.
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
 
     linear(int64 in, int64 out) : weight(detail::parameter<T, 2>({out, in})) {
         if constexpr (Bias) bias = detail::parameter<T, 1>({out});

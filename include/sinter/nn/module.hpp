@@ -30,6 +30,15 @@ inline constexpr bool is_list = false;
 template <class M>
 inline constexpr bool is_list<std::vector<M>> = true;
 
+/// What a layer is to the kernel that computes what comes before it.
+enum class kernel_part {
+    none,      // an elementwise layer or a view: part of any kernel
+    product,   // begins a kernel, which can pool its result on its way out
+    pooling,   // ends a kernel that is a product, begins one behind everything else
+    view,      // sees an array under another shape
+    beginning  // begins a kernel: a reduction, or a product that is not pooled
+};
+
 inline std::string joined(const std::string& path, const std::string& name) {
     return path.empty() ? name : path + "." + name;
 }

@@ -49,7 +49,7 @@ struct batch_norm {
     tensor<T, 1> running_mean, running_var;
     batch_norm_options options;
     bool training = true;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
 
     explicit batch_norm(int64 channels, const batch_norm_options& o = {})
         : weight(detail::filled<T>(channels, 1)),
@@ -142,7 +142,7 @@ struct group_norm {
     variable<T, 1> weight, bias;
     int64 groups;
     norm_options options;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
 
     group_norm(int64 groups_, int64 channels, const norm_options& o = {})
         : weight(detail::filled<T>(channels, 1)),

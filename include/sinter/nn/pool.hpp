@@ -14,7 +14,7 @@ namespace detail {
 
 struct pool2d_base {
     window down, across;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = kernel_part::pooling;
 
     explicit pool2d_base(const pair& size, const pool2d_options& o = {})
         : down{size.at[0], o.stride.at[0] ? o.stride.at[0] : size.at[0]},
@@ -44,7 +44,7 @@ struct avg_pool2d : detail::pool2d_base {
 /// The mean over all of an image: (n, h, w, c) to (n, c), PyTorch's adaptive_avg_pool2d(1) without
 /// the axes of extent 1.
 struct global_avg_pool2d {
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
     template <class V>
     void members(V&&) {}
     template <expression X>
@@ -56,7 +56,7 @@ struct global_avg_pool2d {
 /// adaptive_avg_pool.
 struct adaptive_avg_pool2d {
     pair parts;
-    static constexpr bool begins_kernel = true;
+    static constexpr auto kernel_role = detail::kernel_part::beginning;
     explicit adaptive_avg_pool2d(const pair& size) : parts(size) {}
     template <class V>
     void members(V&&) {}
@@ -66,13 +66,27 @@ struct adaptive_avg_pool2d {
     }
 };
 
-/// All axes but the first as one: (n, ...) to (n, k).
+/// All axes but the first as one: (n, ...) to (n, k). Of a variable it is a view, and so is the way
+/// back: no launch.
 struct flatten {
+    static constexpr auto kernel_role = detail::kernel_part::view;
     template <class V>
     void members(V&&) {}
     template <expression X>
     auto operator()(const X& x) const {
         return reshape(x, shape<2>{shape_of(x)[0], -1});
+    }
+    template <element T, int R>
+    variable<T, 2> operator()(const variable<T, R>& x) const {
+        const tensor<T, R> value = x.detach();
+        const variable<T, 2> y(reshape(value, shape<2>{value.extent(0), -1}), false);
+        if (!autodiff::gradients_wanted() || !x.requires_grad()) return y;
+        auto again = [from = x.shared_state(), e = value.extents()](
+                         const exec::made_array& seed, const autodiff::take_gradient& take) {
+            const tensor<T, R> dx = reshape(sinter::detail::restored<T, 2>(seed), e);
+            take(from, sinter::detail::erased(dx));
+        };
+        return y.recorded_as(std::move(again), {x.shared_state()});
     }
 };
 

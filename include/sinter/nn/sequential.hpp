@@ -9,13 +9,12 @@ namespace sinter::nn {
 
 namespace detail {
 
-/// A layer built around a product, a reduction or windows: what comes before it ends in memory.
 template <class L>
-constexpr bool begins_kernel() {
-    if constexpr (requires { L::begins_kernel; }) {
-        return L::begins_kernel;
+constexpr kernel_part part_of() {
+    if constexpr (requires { L::kernel_role; }) {
+        return L::kernel_role;
     } else {
-        return false;
+        return kernel_part::none;
     }
 }
 
@@ -23,8 +22,9 @@ constexpr bool begins_kernel() {
 
 /// Layers one after the other: `sequential(linear(784, 128), relu(), linear(128, 10))`. What it
 /// returns is lazy. Where a layer begins a kernel and an earlier one has, the value before it is
-/// assigned to a variable: one step of the tape, so that a convolution, its bias, relu and the
-/// reshape behind it are one launch, and compile time stays bounded however many layers there are.
+/// assigned to a variable: one step of the tape, so that a convolution, its bias, relu and pooling
+/// are one launch (two while gradients are recorded, which need what is pooled), and compile time
+/// stays bounded however many layers there are.
 /// Members are called "0", "1", ..., as in PyTorch.
 template <class... L>
 struct sequential {
@@ -37,7 +37,7 @@ struct sequential {
     }
     template <expression X>
     auto operator()(const X& x) {
-        return from<0, false>(x);
+        return from<0, detail::kernel_part::none>(x);
     }
     /// Layer I.
     template <std::size_t I>
@@ -55,19 +55,28 @@ private:
         if constexpr (module<std::tuple_element_t<I, std::tuple<L...>>>)
             v(std::to_string(I).c_str(), std::get<I>(layers));
     }
-    template <std::size_t I, bool Begun, class X>
+    // `Begun`: what the kernel that computes x is so far.
+    template <std::size_t I, detail::kernel_part Begun, class X>
     auto from(const X& x) {
+        using detail::kernel_part;
         if constexpr (I == sizeof...(L)) {
             return x;
         } else {
             auto& layer = std::get<I>(layers);
-            constexpr bool begins = detail::begins_kernel<std::remove_cvref_t<decltype(layer)>>();
-            if constexpr (begins && Begun) {
+            constexpr kernel_part part =
+                detail::part_of<std::tuple_element_t<I, std::tuple<L...>>>();
+            constexpr bool joins = part == kernel_part::none || Begun == kernel_part::none ||
+                                   (part == kernel_part::pooling && Begun == kernel_part::product);
+            if constexpr (joins) {
+                constexpr bool same = part == kernel_part::none || part == kernel_part::view;
+                constexpr kernel_part next = same ? Begun : part;
+                return from<I + 1, next>(layer(x));
+            } else {
                 using S = symbol_of<X>;
                 const variable<storage_t<S::type>, S::rank> stored(x);
-                return from<I + 1, true>(layer(stored));
-            } else {
-                return from < I + 1, Begun || begins > (layer(x));
+                // A view of it is an array again.
+                constexpr kernel_part next = part == kernel_part::view ? kernel_part::none : part;
+                return from<I + 1, next>(layer(stored));
             }
         }
     }

@@ -24,13 +24,13 @@ struct share_operand {
     }
 };
 
-// See share. Key: a type that tells this part from others of the same type.
+// See share. Key: a type that no other part of an expression has; void: none.
 template <class Key, class B, class E>
 auto share_as(const E& e) {
     using S = symbol_of<E>;
     const auto part = shared<exec::shared_part>::make();
     e.append_to(part->operands);
-    part->evaluate = &evaluate_part<S, B>;
+    if constexpr (same_v<Key, void>) part->evaluate = &evaluate_part<S, B>;
     return make<sym::shared<S, Key>>(share_operand{part});
 }
 

@@ -92,20 +92,17 @@ constexpr auto taken_outside() {
 }
 
 /// Elements of x at the given indices along axis A. Around Q axes of indices lie the other axes of
-/// x; Q = -1: each index has coordinates of its own along these.
+/// x; Q = -1: each index has coordinates of its own along these. `index` is given, from the start.
 template <class X, int A, int Q>
-struct taken_at {
+struct element_taken {
     const X& x;
-    template <class I>
-    auto operator()(I given) const {
+    template <class I, class J>
+    auto operator()(I given, J index) const {
         constexpr auto a = static_cast<std::size_t>(A);
-        const int64 n = x.extent(A);
-        const auto i = astype<int64>(given);
-        const auto index = where(i < 0, i + n, i);
         const offset_range range(x.as_array());
         // Lanes that compute no element of the result must not read outside either.
         const auto offset = clamp(beside<0>(given, index * x.strides()[a]), range.low, range.high);
-        return where(index >= 0 && index < n,
+        return where(index >= 0 && index < x.extent(A),
                      make<sym::taken<typename X::symbol, symbol_of<decltype(offset)>>>(x, offset),
                      taken_outside<X::type>());
     }
@@ -128,6 +125,17 @@ private:
                     given, before_axes<after>(numbers_to<X>(x.extent(D), {})) * stride + offset);
             }
         }
+    }
+};
+/// The same of indices that may count from the end. The index has a name: written out three times
+/// it would be a guess that it is one, and a second program for when it is not.
+template <class X, int A, int Q>
+struct taken_at {
+    const X& x;
+    template <class I>
+    auto operator()(I given) const {
+        const auto i = astype<int64>(given);
+        return with(element_taken<X, A, Q>{x}, given, where(i < 0, i + x.extent(A), i));
     }
 };
 
