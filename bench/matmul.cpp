@@ -96,9 +96,41 @@ void add_all(int64 n) {
 #endif
 }
 
+// What tensor cores multiply. The host has none, so there it would only be the same again.
+#if SINTER_NVCC
+template <class T, class Sum>
+struct typed {
+    sn::tensor<T, 2> a, b;
+    sn::tensor<Sum, 2> c;
+};
+template <class T, class Sum>
+auto typed_of(int64 n) {
+    return [n] {
+        const sn::shape s{n, n};
+        return typed<T, Sum>{sample<T>(s), sample<T>(s), sn::zeros<Sum>(s)};
+    };
+}
+void add_cores(int64 n) {
+    const auto size = std::to_string(n);
+    const double d = static_cast<double>(n);
+    const work floor{0, 0, 2 * d * d * d};
+    row tf32("matmul_tf32", size, floor, typed_of<float, float>(n));
+    tf32.sinter([](auto& o) { o.c = sn::allow_tf32(matmul(o.a, o.b)); });
+    row halves("matmul_bfloat16", size, floor, typed_of<sn::bfloat16, sn::bfloat16>(n));
+    halves.sinter([](auto& o) { o.c = matmul(o.a, o.b); });
+    row bytes("matmul_int8", size, floor, typed_of<std::int8_t, int>(n));
+    bytes.sinter(
+        [](auto& o) { o.c = matmul(sn::astype<int>(o.a), transpose(sn::astype<int>(o.b))); });
+}
+#endif
+
 const bool added = [] {
     add_all(512);
     add_all(on_host() ? 1024 : 4096);
+#if SINTER_NVCC
+    if (!on_host())
+        for (const int64 n : {512, 1024, 2048, 4096, 8192}) add_cores(n);
+#endif
     return true;
 }();
 

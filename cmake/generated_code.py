@@ -143,6 +143,7 @@ def facts_of(lines):
             "stores": sum(bool(STORE.search(line)) for line in lines),
             "products": most(PRODUCT), "divisions": most(DIVISION), "loops": len(loops),
             "local": sum(bool(LOCAL.search(line)) for line in lines),
+            "tf32": sum("tf32" in line for line in lines),
             "tensor": tuple(count(pattern, multiplying) for pattern in TENSOR)}
 
 
@@ -200,7 +201,10 @@ def check(where, kernels, table, read):
             continue
         if "sm_75" in where:
             wanted = wanted | {"tensor": ()}
-        wrong += [f"{where}: {names[symbol]}: {text}" for text in complaints(read(lines), wanted)]
+        facts = read(lines)
+        wrong += [f"{where}: {names[symbol]}: {text}" for text in complaints(facts, wanted)]
+        if facts.get("tf32", 0) and "tf32" not in names[symbol]:
+            wrong.append(f"{where}: {names[symbol]}: floats are rounded to tf32, which nobody allowed")
     if not kernels:
         wrong.append(f"{where}: no kernel found")
     return wrong
@@ -270,7 +274,7 @@ $L__BB0_3:
 
     clean = facts("div.rn.f32 %f1, %f2, %f3;")  # the outer loop may divide
     assert clean == {"loads": 1, "stores": 1, "products": 0, "divisions": 0, "loops": 1, "local": 0,
-                     "tensor": (0, 0, 0)}, clean
+                     "tf32": 0, "tensor": (0, 0, 0)}, clean
     assert not complaints(clean, STRICT)
     for inner in ("div.s64 %rd1, %rd2, %rd3;", "rem.u32 %r1, %r2, %r3;", "mul.hi.u64 %rd1, %rd2, %rd3;",
                   "mad.lo.s64 %rd1, %rd2, %rd3, %rd4;", "ld.local.f32 %f1, [%rd1];"):
@@ -285,6 +289,9 @@ $L__BB0_3:
     table = read_table("# comment\nmap_x | 2 | any | 0 | 1 | why\nmap_* | 1 | 1 | 0 | 0 |\n")
     assert table[0] == ("map_x", {"loads": 2, "stores": None, "products": 0, "divisions": 1})
     assert check("t", {"other": []}, table, facts_of) and check("t", {}, table, facts_of)
+    named = {"k": ["cvt.rna.tf32.f32 %r1, %f1;"], "k_tf32": ["cvt.rna.tf32.f32 %r1, %f1;"]}
+    said = check("t", named, read_table("* | any | any | any | any |"), facts_of)
+    assert len(said) == 1 and "nobody allowed" in said[0], said
     sass = sass_facts(["/*0*/ LDG.E.128.CONSTANT R4, [R2] ;", "STG.E.128 [R2], R4 ;", "STL [R1], R2 ;"])
     assert sass == {"loads": 1, "stores": 1, "local": 1}
     print("the rules find what they should")

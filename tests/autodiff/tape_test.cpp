@@ -238,6 +238,21 @@ TEST_CASE("explain_gradient says what runs back, and the count holds it") {
     CHECK(x.has_grad());
 }
 
+TEST_CASE("where tf32 is allowed, the gradients of a product are rounded too") {
+    on_each_device([](device d) {
+        const sn::tensor<float, 2> numbers = sn::ones<float>(40, 40) * (1 + 0x1p-11F);  // in a tie
+        const fvar2 x(numbers), w(numbers);
+        const fvar2 y = sn::allow_tf32(matmul(x, w));
+        y.backward(numbers);
+        // On devices both factors of both products are rounded outwards.
+        const double one = d.is_host() ? 1 + 0x1p-11 : 1 + 0x1p-10;
+        for (const double v : get(x.grad()).of)
+            CHECK(v == doctest::Approx(40 * one * one).epsilon(1e-6));
+        for (const double v : get(w.grad()).of)
+            CHECK(v == doctest::Approx(40 * one * one).epsilon(1e-6));
+    });
+}
+
 TEST_CASE("equal elements share the gradient of a maximum or minimum") {
     const fvar1 x(sn::tensor<float, 1>{3, 1, 3, 3});
     const fvar0 y = max(x) * 6.0F;

@@ -339,43 +339,52 @@ void ldmatrix(uint32* r, int matrices, bool transposed, const void* row, locatio
 
 namespace {
 struct mma_operands {
-    float* d;
+    void* d;
     const uint32 *a, *b;
 };
-// One half of a word as a bfloat16, or as a half.
-float number(uint32 word, bool high, bool of_half) {
-    const auto bits = static_cast<std::uint16_t>(high ? word >> 16 : word);
-    return of_half ? float(half::from_bits(bits)) : float(bfloat16::from_bits(bits));
+// Elements of A and of B along k, as many as their type has.
+template <class A, class B>
+void multiply_matrices(void** payloads, unsigned, warp_state&) {
+    using T = simt::mma_sum_t<A>;
+    constexpr int in_word = 4 / int(sizeof(A)), length = 8 * in_word;
+    T left[16][length], right[length][8];
+    for (int lane = 0; lane < 32; ++lane) {
+        const auto& p = *static_cast<mma_operands*>(payloads[lane]);
+        const int g = lane / 4, t = in_word * (lane % 4);
+        for (int e = 0; e < in_word; ++e) {
+            for (int h = 0; h < 4; ++h)
+                left[g + 8 * (h & 1)][t + length / 2 * (h >> 1) + e] =
+                    simt::mma_element<A>(p.a[h], e);
+            for (int h = 0; h < 2; ++h)
+                right[t + length / 2 * h + e][g] = simt::mma_element<B>(p.b[h], e);
+        }
+    }
+    T sums[16][8] = {};
+    for (int i = 0; i < 16; ++i)
+        for (int k = 0; k < length; ++k)
+            for (int j = 0; j < 8; ++j)
+                sums[i][j] = simt::mma_added(sums[i][j], left[i][k], right[k][j]);
+    for (int lane = 0; lane < 32; ++lane) {
+        T* out = static_cast<T*>(static_cast<mma_operands*>(payloads[lane])->d);
+        const int g = lane / 4, t = 2 * (lane % 4);
+        for (int e = 0; e < 4; ++e)
+            out[e] = simt::mma_added(out[e], sums[g + 8 * (e >> 1)][t + (e & 1)], T(1));
+    }
+    ++stats().mma;
 }
 }  // namespace
 
-void mma_16816(float* d, const uint32* a, const uint32* b, bool of_half, location l) {
+void mma(void* d, const uint32* a, const uint32* b, dtype left, dtype right, location l) {
     mma_operands mine{d, a, b};
-    meet(mma_kind, full_lanes, &mine, l, [of_half](void** payloads, unsigned, warp_state&) {
-        float left[16][16], right[16][8];
-        for (int lane = 0; lane < 32; ++lane) {
-            const auto& p = *static_cast<mma_operands*>(payloads[lane]);
-            const int g = lane / 4, t = 2 * (lane % 4);
-            for (int h = 0; h < 4; ++h) {
-                left[g + 8 * (h & 1)][t + 8 * (h >> 1)] = number(p.a[h], false, of_half);
-                left[g + 8 * (h & 1)][t + 8 * (h >> 1) + 1] = number(p.a[h], true, of_half);
-            }
-            for (int h = 0; h < 2; ++h) {
-                right[t + 8 * h][g] = number(p.b[h], false, of_half);
-                right[t + 8 * h + 1][g] = number(p.b[h], true, of_half);
-            }
-        }
-        float sums[16][8] = {};
-        for (int i = 0; i < 16; ++i)
-            for (int k = 0; k < 16; ++k)
-                for (int j = 0; j < 8; ++j) sums[i][j] += left[i][k] * right[k][j];
-        for (int lane = 0; lane < 32; ++lane) {
-            float* out = static_cast<mma_operands*>(payloads[lane])->d;
-            const int g = lane / 4, t = 2 * (lane % 4);
-            for (int e = 0; e < 4; ++e) out[e] += sums[g + 8 * (e >> 1)][t + (e & 1)];
-        }
-        ++stats().mma;
-    });
+    const bool u8 = right == dtype::u8;
+    const auto body = left == dtype::f16    ? multiply_matrices<half, half>
+                      : left == dtype::bf16 ? multiply_matrices<bfloat16, bfloat16>
+                      : left == dtype::f32  ? multiply_matrices<float, float>
+                      : left == dtype::i8
+                          ? u8 ? multiply_matrices<int8, uint8> : multiply_matrices<int8, int8>
+                      : u8 ? multiply_matrices<uint8, uint8>
+                           : multiply_matrices<uint8, int8>;
+    meet(mma_kind, full_lanes, &mine, l, body);
 }
 
 }  // namespace sinter::emulator

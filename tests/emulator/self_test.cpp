@@ -222,49 +222,70 @@ TEST_CASE("emulator: sectors of global memory are counted") {
 
 // ---- Matrices
 
-template <class T>
+template <class A, class B>
 struct multiply_twice {
+    using D = simt::mma_sum_t<A>;
     static constexpr int max_threads = 32, min_blocks = 1;
-    const T *a, *b;      // 16x16 and 8x16, both with k along the rows
-    float *hard, *soft;  // 16x8
+    static constexpr int chunk = 16 / int(sizeof(A)), k = 2 * chunk;
+    const A* a;  // 16 x k and 8 x k, both with k along the rows
+    const B* b;
+    D *hard, *soft;  // 16 x 8
     void operator()() const {
-        T(&sa)[256] = simt::shared<T[256], struct a_tag>();
-        T(&sb)[128] = simt::shared<T[128], struct b_tag>();
+        A(&sa)[16 * k] = simt::shared<A[16 * k], struct a_tag>();
+        B(&sb)[8 * k] = simt::shared<B[8 * k], struct b_tag>();
         const int l = int(simt::lane());
-        simt::store_shared<8>(&sa[l * 8], simt::load<8>(a + l * 8));
-        if (l < 16) simt::store_shared<8>(&sb[l * 8], simt::load<8>(b + l * 8));
+        simt::store_shared<chunk>(&sa[l * chunk], simt::load<chunk>(a + l * chunk));
+        if (l < 16) simt::store_shared<chunk>(&sb[l * chunk], simt::load<chunk>(b + l * chunk));
         simt::sync_warp();
         uint32 fa[4], fb[4];
-        simt::ldmatrix_x4(fa, &sa[(l % 16) * 16 + (l / 16) * 8]);
-        simt::ldmatrix_x4(fb, &sb[(l % 8) * 16 + (l / 8 % 2) * 8]);
+        simt::ldmatrix_x4(fa, &sa[(l % 16) * k + (l / 16) * chunk]);
+        simt::ldmatrix_x4(fb, &sb[(l % 8) * k + (l / 8 % 2) * chunk]);
+        if constexpr (sizeof(A) == 4) {
+            for (uint32& x : fa) x = simt::round_to_tf32(x);
+            for (uint32& x : fb) x = simt::round_to_tf32(x);
+        }
         const uint32 pair[2] = {fb[0], fb[1]};
-        float d[4] = {1, 2, 3, 4}, e[4] = {1, 2, 3, 4};
-        simt::mma_16816<T>(d, fa, pair);
-        simt::software_mma_16816<T, simt::shuffle_between_lanes>(e, fa, pair);
+        D d[4] = {1, 2, 3, 4}, e[4] = {1, 2, 3, 4};
+        simt::mma<A, B>(d, fa, pair);
+        simt::software_mma<A, B, simt::shuffle_between_lanes>(e, fa, pair);
         for (int i = 0; i < 4; ++i) {
             const int at = (l / 4 + 8 * (i / 2)) * 8 + 2 * (l % 4) + i % 2;
-            hard[at] = d[i] - float(i + 1);
-            soft[at] = e[i] - float(i + 1);
+            hard[at] = d[i] - D(i + 1);
+            soft[at] = e[i] - D(i + 1);
         }
     }
 };
-template <class T>
+template <class A, class B>
 void check_products() {
     under_all_schedules([] {
-        std::vector<T> a(256), b(128);
-        for (int i = 0; i < 256; ++i) a[std::size_t(i)] = T(float(i * 7 % 23) - 11);
-        for (int i = 0; i < 128; ++i) b[std::size_t(i)] = T(float(i * 5 % 19) - 9);
-        buffer<T> da(a), db(b);
-        buffer<float> hard(std::size_t(128)), soft(std::size_t(128));
-        run(multiply_twice<T>{da.p(), db.p(), hard.p(), soft.p()}, {1}, {32});
+        using kernel = multiply_twice<A, B>;
+        using D = typename kernel::D;
+        constexpr std::size_t n = kernel::k;
+        // Of tf32 the number in a tie with the next one.
+        const float beyond = sizeof(A) == 4 ? 1 + 0x1p-11F : 1;
+        std::vector<A> a(16 * n);
+        std::vector<B> b(8 * n);
+        for (std::size_t i = 0; i < 16 * n; ++i)
+            a[i] = A(float(int(i) * 7 % 23 - (A(-1) < A(0) ? 11 : 0)) * beyond);
+        for (std::size_t i = 0; i < 8 * n; ++i)
+            b[i] = B(float(int(i) * 5 % 19 - (B(-1) < B(0) ? 9 : 0)));
+        buffer<A> da(a);
+        buffer<B> db(b);
+        buffer<D> hard(std::size_t(128)), soft(std::size_t(128));
+        run(kernel{da.p(), db.p(), hard.p(), soft.p()}, {1}, {32});
         const auto h = hard.host(), s = soft.host();
         for (std::size_t i = 0; i < 16; ++i)
             for (std::size_t j = 0; j < 8; ++j) {
-                float sum = 0;
-                for (std::size_t k = 0; k < 16; ++k)
-                    sum += float(a[i * 16 + k]) * float(b[j * 16 + k]);
-                CHECK(h[i * 8 + j] == sum);
-                CHECK(s[i * 8 + j] == sum);
+                double sum = 0;
+                for (std::size_t k = 0; k < n; ++k) {
+                    // A fraction of 11 bits with its leading one: what is half way goes outwards.
+                    int exponent = 0;
+                    const double x = double(a[i * n + k]), f = std::frexp(x, &exponent);
+                    const double rounded = std::ldexp(std::round(f * 2048), exponent - 11);
+                    sum += (sizeof(A) == 4 ? rounded : x) * double(b[j * n + k]);
+                }
+                CHECK(double(h[i * 8 + j]) == sum);
+                CHECK(double(s[i * 8 + j]) == sum);
             }
         CHECK(emulator::last().stats.mma == 1);
         // Rows of 32 bytes: four rows cover all banks, so 8 rows need one more pass each.
@@ -272,8 +293,31 @@ void check_products() {
     });
 }
 TEST_CASE("emulator: ldmatrix and mma against shuffles and against loops") {
-    check_products<sinter::bfloat16>();
-    check_products<sinter::half>();
+    check_products<sinter::bfloat16, sinter::bfloat16>();
+    check_products<sinter::half, sinter::half>();
+    check_products<float, float>();
+    check_products<sinter::int8, sinter::int8>();
+    check_products<sinter::int8, sinter::uint8>();
+    check_products<sinter::uint8, sinter::int8>();
+    check_products<sinter::uint8, sinter::uint8>();
+}
+TEST_CASE("emulator: tf32 rounds to nearest, ties away from zero") {
+    struct row {
+        float from, to;
+    };
+    const float far = std::numeric_limits<float>::infinity();
+    for (const row& r : {row{0, 0},
+                         {1, 1},
+                         {1 + 0x1p-11F, 1 + 0x1p-10F},
+                         {1 + 0x1p-11F - 0x1p-20F, 1},
+                         {-1 - 0x1p-11F, -1 - 0x1p-10F},
+                         {0x1p-149F, 0},
+                         {0x1p-137F, 0x1p-136F},
+                         {std::numeric_limits<float>::max(), far},
+                         {-far, -far}})
+        CHECK(std::bit_cast<float>(simt::tf32_bits(std::bit_cast<std::uint32_t>(r.from))) == r.to);
+    for (const std::uint32_t bits : {0x7f800001U, 0xffffffffU, 0x7fc00000U})
+        CHECK(std::isnan(std::bit_cast<float>(simt::tf32_bits(bits))));
 }
 struct transposed_load {
     static constexpr int max_threads = 32, min_blocks = 1;

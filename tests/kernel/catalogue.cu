@@ -46,13 +46,18 @@ struct matmul_zeros_f32 : kernel::kernel_of<stage<among_zeros<dtype::f32>>> {};
 struct matmul_zeros_bf16 : kernel::kernel_of<stage<among_zeros<dtype::bf16>>> {};
 struct matmul_folded_f32 : kernel::kernel_of<stage<folded<dtype::f32>>> {};
 struct matmul_folded_bf16 : kernel::kernel_of<stage<folded<dtype::bf16>>> {};
+struct matmul_tf32 : kernel::kernel_of<stage<plain_tf32>> {};
+struct matmul_fused_tf32 : kernel::kernel_of<stage<fused_cores<dtype::f32, dtype::f32>>> {};
+struct matmul_i8 : kernel::kernel_of<stage<bytes<dtype::i8, dtype::i8, dtype::i32>>> {};
+struct matmul_u8_i8 : kernel::kernel_of<stage<bytes<dtype::u8, dtype::i8, dtype::i32>>> {};
+struct matmul_fused_i8 : kernel::kernel_of<stage<fused_cores<dtype::i8, dtype::i32>>> {};
 struct matmul_rounded : kernel::kernel_of<stage<rounded>> {};
 
 template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[37];
+const void* entries[42];
 void all() {
     keep<map_f32,
          map_f64,
@@ -90,6 +95,11 @@ void all() {
          matmul_zeros_bf16,
          matmul_folded_f32,
          matmul_folded_bf16,
+         matmul_tf32,
+         matmul_fused_tf32,
+         matmul_i8,
+         matmul_u8_i8,
+         matmul_fused_i8,
          matmul_rounded>(entries);
 }
 

@@ -7,8 +7,8 @@
 namespace kernel_test {
 namespace {
 
-template <class T>
-double reference_product(const T* a, const T* b, int64 k, int64 step_a, int64 step_b) {
+template <class A, class B>
+double reference_product(const A* a, const B* b, int64 k, int64 step_a, int64 step_b) {
     double sum = 0;
     for (int64 q = 0; q < k; ++q)
         sum += static_cast<double>(number_of(a[q * step_a])) *
@@ -45,22 +45,23 @@ struct matrix {
     std::vector<int64> as_result() const { return {row, column, 0}; }
 };
 
-template <class T>
-emulator::result check_plain(extents e, layout la, layout lb, int64 offset = 0) {
-    constexpr dtype d = sinter::dtype_v<T>;
+template <class Stage, class A, class B, class T>
+emulator::result check_stage(extents e, layout la, layout lb, int64 offset = 0) {
     CAPTURE(e.m);
     CAPTURE(e.n);
     CAPTURE(e.k);
     CAPTURE(static_cast<int>(la));
     CAPTURE(static_cast<int>(lb));
-    CAPTURE(sinter::name_of(d));
-    matrix<T> a(e.m, e.k, la, offset), b(e.k, e.n, lb, offset), c(e.m, e.n, la, 1);
+    CAPTURE(sinter::name_of(sinter::dtype_v<A>));
+    matrix<A> a(e.m, e.k, la, offset);
+    matrix<B> b(e.k, e.n, lb, offset);
+    matrix<T> c(e.m, e.n, la, 1);
     fill_samples(a.memory, 1);
     fill_samples(b.memory, 2);
     c.memory.fill(T(99));
     binding s({e.m, e.n}, {e.k});
     s.load(a.data(), a.as_left()).load(b.data(), b.as_right()).store(c.data(), c.as_result());
-    const auto r = run<stage<plain<d>>>(s);
+    const auto r = run<stage<Stage>>(s);
     bool same = true;
     for (int64 i = 0; i < e.m; ++i)
         for (int64 j = 0; j < e.n; ++j) {
@@ -70,6 +71,15 @@ emulator::result check_plain(extents e, layout la, layout lb, int64 offset = 0) 
     CHECK(same);
     return r;
 }
+template <class T>
+emulator::result check_plain(extents e, layout la, layout lb, int64 offset = 0) {
+    return check_stage<plain<sinter::dtype_v<T>>, T, T, T>(e, la, lb, offset);
+}
+constexpr auto check_tf32 = check_stage<plain_tf32, float, float, float>;
+template <class A, class B, class T>
+constexpr auto check_bytes =
+    check_stage<bytes<sinter::dtype_v<A>, sinter::dtype_v<B>, sinter::dtype_v<T>>, A, B, T>;
+constexpr auto check_int8 = check_bytes<int8, int8, int32>;
 constexpr extents sizes[] = {{1, 1, 1},
                              {1, 1, 0},
                              {5, 3, 0},
@@ -99,8 +109,103 @@ TEST_CASE("matmul: every type, size and layout") {
         check_plain<half>(e, layout::columns, layout::rows, 8);
     }
 }
+TEST_CASE("matmul: tf32 and 8-bit integers in tensor cores, every size and layout") {
+    for (const extents& e : sizes)
+        for (const layout l : layouts)
+            for (const layout k : {layout::rows, layout::columns}) {
+                const bool odd = l == k;
+                check_tf32(e, l, k, odd ? 1 : 0);
+                check_int8(e, k, l, odd ? 5 : 0);
+            }
+    for (const layout l : {layout::rows, layout::columns}) {
+        // Copied 16 bytes at a time.
+        check_tf32({132, 140, 72}, l, l, 4);
+        check_int8({144, 160, 192}, l, l, 16);
+        check_bytes<int8, sinter::uint8, int32>({40, 50, 90}, l, layout::rows, 0);
+        check_bytes<sinter::uint8, int8, sinter::int16>({40, 50, 90}, l, layout::rows, 0);
+        check_bytes<sinter::uint8, sinter::uint8, int32>({40, 50, 90}, l, layout::rows, 0);
+        // Sums wrap to the type of the product.
+        CHECK(check_plain<int8>({40, 50, 90}, l, layout::rows).stats.mma > 0);
+        CHECK(check_plain<sinter::uint8>({40, 50, 90}, l, layout::rows).stats.mma > 0);
+    }
+}
+TEST_CASE("matmul: what enters tensor cores as tf32 is rounded to nearest, ties away from zero") {
+    const int64 m = 5, n = 6, k = 40;
+    array<float> a(m * k), b(k * n), c(m * n);
+    for (int64 i = 0; i < a.size(); ++i) a[i] = std::sin(static_cast<float>(i));
+    for (int64 i = 0; i < b.size(); ++i)
+        b[i] = static_cast<float>(i % 7 - 3) * (1 + 0x1p-11F);  // in a tie
+    const auto rounded = [](float x) {
+        return static_cast<double>(
+            sinter::bits_as<float>(simt::tf32_bits(sinter::bits_as<uint32>(x))));
+    };
+    for (const bool across : {false, true}) {
+        binding s({m, n}, {k});
+        s.load(a.data(), across ? std::vector<int64>{1, 0, m} : std::vector<int64>{k, 0, 1});
+        s.load(b.data(), across ? std::vector<int64>{0, 1, n} : std::vector<int64>{0, k, 1});
+        s.store(c.data(), {n, 1, 0});
+        CHECK(run<stage<plain_tf32>>(s).stats.mma > 0);
+        double worst = 0, unrounded = 0;
+        for (int64 i = 0; i < m; ++i)
+            for (int64 j = 0; j < n; ++j) {
+                double want = 0, exact = 0, size = 0;
+                for (int64 q = 0; q < k; ++q) {
+                    const float x = a[across ? q * m + i : i * k + q],
+                                y = b[across ? q * n + j : j * k + q];
+                    want += rounded(x) * rounded(y);
+                    exact += static_cast<double>(x) * static_cast<double>(y);
+                    size += std::fabs(static_cast<double>(x) * static_cast<double>(y));
+                }
+                const double got = static_cast<double>(c[i * n + j]);
+                worst = std::max(worst, std::fabs(got - want) / size);
+                unrounded = std::max(unrounded, std::fabs(got - exact) / size);
+            }
+        CHECK(worst < 1e-6);
+        CHECK(unrounded > 1e-4);
+        CHECK(unrounded < 0x1p-10);
+    }
+}
+template <dtype D, dtype Sum>
+void check_fused_cores() {
+    using T = sinter::storage_t<D>;
+    using S = sinter::storage_t<Sum>;
+    const int64 m = 131, n = 65, k = 70;
+    array<T> a(m * k), r(m), b(k * n);
+    using total = sinter::storage_t<ir::reduced_dtype(ir::reduction_id<ir::red::sum>, Sum)>;
+    array<S> bias(n), c(m * n);
+    array<total> sums(n);
+    for (int64 i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i * 5 % 23 - 11);
+    for (int64 i = 0; i < m; ++i) r[i] = static_cast<T>(i % 5 - 2);
+    for (int64 i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i * 3 % 17 - 8);
+    for (int64 i = 0; i < n; ++i) bias[i] = static_cast<S>(i * 7 % 100);
+    binding s({m, n}, {k});
+    s.load(a.data(), {k, 0, 1}).load(r.data(), {1, 0, 0}).load(b.data(), {0, 1, n});
+    s.load(bias.data(), {0, 1, 0}).store(c.data(), {n, 1, 0}).store(sums.data(), {0, 1, 0});
+    s.b.folded = 1;
+    CHECK(run<stage<fused_cores<D, Sum>>>(s).stats.mma > 0);
+    bool same = true;
+    for (int64 j = 0; j < n; ++j) {
+        total sum = 0;
+        for (int64 i = 0; i < m; ++i) {
+            S want = bias[j];
+            for (int64 q = 0; q < k; ++q)
+                want += static_cast<S>(a[i * k + q] * r[i] * b[q * n + j]);
+            want = std::max(want, S(0));
+            same &= c[i * n + j] == want;
+            sum += want;
+        }
+        same &= sums[j] == sum;
+    }
+    CHECK(same);
+}
+TEST_CASE("matmul: tf32 and 8-bit integers with a prologue, an epilogue and folded columns") {
+    check_fused_cores<dtype::f32, dtype::f32>();
+    check_fused_cores<dtype::i8, dtype::i32>();
+}
 TEST_CASE("matmul: under every schedule") {
     under_all_schedules([] {
+        check_tf32({130, 65, 40}, layout::rows, layout::rows, 0);
+        check_int8({65, 130, 150}, layout::rows, layout::columns, 0);
         check_plain<float>({70, 65, 40}, layout::rows, layout::rows);
         check_plain<bfloat16>({130, 65, 70}, layout::rows, layout::columns);
         check_plain<bfloat16>({72, 136, 168}, layout::columns, layout::rows);
@@ -140,6 +245,22 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(odd.stats.loads == 2 * 128 * 64);
             CHECK(odd.stats.shared_conflicts == 0);
             CHECK(odd.stats.ldmatrix_conflicts == 0);
+            const auto t = check_tf32({128, 128, 48}, l, k, 0);
+            CHECK(t.stats.shared_conflicts == 0);
+            CHECK(t.stats.ldmatrix_conflicts == 0);
+            CHECK(t.stats.bytes_loaded == 2 * 128 * 48 * 4);
+            CHECK(t.stats.mma == 8 * 4 * 4 * 6);
+            CHECK(t.stats.async_copies == 2 * 128 * 48 / 4);
+            CHECK(t.stats.loads == t.stats.async_copies);
+            // Bytes that lie across are gathered one by one.
+            const auto i = check_int8({128, 128, 192}, l, k, 0);
+            const std::uint64_t along = (l == layout::rows) + (k == layout::columns);
+            CHECK(i.stats.shared_conflicts == 0);
+            CHECK(i.stats.ldmatrix_conflicts == 0);
+            CHECK(i.stats.bytes_loaded == 2 * 128 * 192);
+            CHECK(i.stats.mma == 8 * 4 * 4 * 6);
+            CHECK(i.stats.async_copies == along * 128 * 192 / 16);
+            CHECK(i.stats.loads == i.stats.async_copies + (2 - along) * 128 * 192);
         }
 }
 

@@ -87,11 +87,12 @@ struct builder {
         x.level = static_cast<unsigned char>(code[a].level + 1);
         return push(x);
     }
-    constexpr int product(dtype t, int a, int b) {
+    constexpr int product(dtype t, int a, int b, bool tf32 = false) {
         head.core_a = static_cast<short>(a);
         head.core_b = static_cast<short>(b);
         ir::instr x;
         x.h = ir::how::core;
+        x.op = tf32 ? ir::core_tf32 : 0;
         x.type = t;
         head.core = static_cast<short>(push(x));
         return head.core;

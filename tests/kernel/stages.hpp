@@ -294,6 +294,26 @@ struct plain {
     }
 };
 
+// a b of floats that may be rounded to tf32.
+struct plain_tf32 {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(dtype::f32), y = b.load(dtype::f32);
+        b.store(b.product(dtype::f32, x, y, true));
+        return b;
+    }
+};
+// a b of 8-bit integers, as D.
+template <dtype A, dtype B, dtype D>
+struct bytes {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.load(A), y = b.load(B);
+        b.store(b.product(D, b.cast(D, x), b.cast(D, y)));
+        return b;
+    }
+};
+
 // a b where a lies in the midst of zeros along two axes, as an image does.
 template <dtype D>
 struct among_zeros {
@@ -301,6 +321,21 @@ struct among_zeros {
         builder b;
         const int x = b.load_among_zeros(D, 2), y = b.load(D);
         b.store(b.product(D, x, y));
+        return b;
+    }
+};
+
+// relu((a * r) b + bias), sums of its columns and its maxima, by tensor cores on floats or bytes.
+template <dtype D, dtype Sum>
+struct fused_cores {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.op<op::mul>(b.load(D), b.load(D)), y = b.load(D);
+        const int left = D == Sum ? x : b.cast(Sum, x), right = D == Sum ? y : b.cast(Sum, y);
+        const int p = b.product(Sum, left, right, D == dtype::f32);
+        const int z = b.op<op::relu>(b.op<op::add>(p, b.load(Sum)));
+        b.store(z);
+        b.store(b.reduce<ir::red::sum>(z));
         return b;
     }
 };

@@ -20,6 +20,8 @@ namespace kernel = sinter::kernel;
 namespace simt = sinter::simt;
 using sinter::bfloat16;
 using sinter::half;
+using sinter::int32;
+using sinter::int8;
 using sinter::uint32;
 
 using sinter_test::race_flavour;
@@ -59,8 +61,8 @@ T sample(int64 i, int64 seed = 0) {
     const int64 k = (i * 7919 + seed * 104729 + 13) % 101;
     if constexpr (sinter::same_v<T, bool>) {
         return k % 2 == 0;
-    } else if constexpr (sinter::same_v<T, int64>) {
-        return k - 50;
+    } else if constexpr (sinter::integral_v<T>) {
+        return static_cast<T>(k - 50);
     } else {
         return T(static_cast<float>(k - 50) / 16.0F);
     }
@@ -85,6 +87,8 @@ template <class T, class R>
 bool close(T got, R want, double factor = 4) {
     if constexpr (sinter::same_v<T, bool> || sinter::same_v<T, int64>) {
         return got == static_cast<T>(want);
+    } else if constexpr (sinter::integral_v<T>) {
+        return got == static_cast<T>(static_cast<int64>(want));
     } else {
         const double g = static_cast<double>(number_of(got)), w = static_cast<double>(want);
         if (std::isnan(w) || std::isinf(w)) return std::isnan(w) ? std::isnan(g) : g == w;

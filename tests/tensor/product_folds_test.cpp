@@ -236,4 +236,56 @@ TEST_CASE("a product that is added to an array is one launch and reads it once")
     });
 }
 
+// The largest difference of two results beside the largest element.
+double apart(const reals& a, const reals& b) {
+    double most = 0, size = 0;
+    for (std::size_t i = 0; i < a.of.size(); ++i) {
+        most = std::max(most, std::fabs(a.of[i] - b.of[i]));
+        size = std::max(size, std::fabs(b.of[i]));
+    }
+    return most / size;
+}
+TEST_CASE(
+    "allow_tf32: tensor cores on devices, the same bits on the host, and nothing without it") {
+    on_each_device([](device d) {
+        layer l(33, 20, 70);
+        for (reals* of : {&l.x, &l.w})
+            for (double& v : of->of) v *= 1.2345678;  // not what tf32 holds
+        const arrays a(l, d, layout::plain);
+        const auto e = a.expression();
+        const tensor<float, 2> strict = e, rounded = sn::allow_tf32(e);
+        const auto text = sn::explain(sn::allow_tf32(e));
+        CHECK(sn::explain(e).find("tf32") == std::string::npos);
+        if (d.is_host()) {
+            CHECK(get(rounded).of == get(strict).of);
+            CHECK(contains(text, "tf32 is allowed, but the host multiplies floats"));
+        } else {
+            CHECK(contains(text, "multiplies in tensor cores, floats rounded to tf32"));
+            CHECK(apart(get(rounded), get(strict)) > 1e-5);
+            CHECK(apart(get(rounded), get(strict)) < 0x1p-10);
+        }
+        // A convolution is a product; zeros around the images.
+        const auto images = put<float, 4>(random({2, 5, 6, 8}, 1), d),
+                   filters = put<float, 4>(random({3, 3, 3, 8}, 2), d);
+        const auto features = conv2d(images * 1.2345678F, filters, {}, sn::padding(1));
+        const auto exact = get(sn::eval(features)), soft = get(sn::eval(sn::allow_tf32(features)));
+        CHECK((apart(soft, exact) == 0) == d.is_host());
+        CHECK(apart(soft, exact) < 0x1p-10);
+    });
+}
+TEST_CASE("products of 8-bit integers with sums in int are exact") {
+    on_each_device([](device d) {
+        const auto x = random<int64>({33, 70}, 1), w = random<int64>({70, 20}, 2);
+        const auto a = put<std::int8_t, 2>(x, d), b = put<std::int8_t, 2>(w, d);
+        const auto e = matmul(sn::astype<int>(a * 31), sn::astype<int>(b));
+        values<int64> want({33, 20});
+        for (int64 i = 0; i < 33; ++i)
+            for (int64 j = 0; j < 20; ++j)
+                for (int64 k = 0; k < 70; ++k)
+                    want.of[at(i * 20 + j)] += 31 * x.of[at(i * 70 + k)] * w.of[at(k * 20 + j)];
+        CHECK(difference(get(sn::eval(e)), want) == "");
+        CHECK((sn::explain(e).find("tensor cores") == std::string::npos) == d.is_host());
+    });
+}
+
 }  // namespace tensor_test

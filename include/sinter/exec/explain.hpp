@@ -54,6 +54,20 @@ std::string row_note(const Binding& b, const stage_table& s) {
     return r;
 }
 
+struct stage_instructions {
+    const ir::instr* code;
+    SINTER_HD const ir::instr& at(int j) const { return code[j]; }
+};
+/// What does the product of stage `s`, where that is not plain arithmetic of its type.
+template <class Binding>
+std::string product_note(const Binding& b, const stage_table& s) {
+    const kernel::multiplier m = kernel::multiplier_of(stage_instructions{s.code}, s.head);
+    if (m == kernel::multiplier::registers) return {};
+    const bool tf32 = m == kernel::multiplier::tf32;
+    if (b.where.is_host()) return tf32 ? "tf32 is allowed, but the host multiplies floats" : "";
+    return std::string("multiplies in tensor cores") + (tf32 ? ", floats rounded to tf32" : "");
+}
+
 /// Why this program and this plan run, in a line each; empty where there was nothing to choose.
 template <class Binding>
 std::string choice_text(const Binding& b) {
@@ -104,7 +118,8 @@ std::string explained(const Binding& b, Use use) {
     const plan_table& p = *b.choice.plan;
     const std::vector<ir::stage_view> stages(p.stage, p.stage + p.stages);
     std::vector<std::string> notes;
-    for (int k = 0; k < p.stages; ++k) notes.push_back(row_note(b, p.stage[k]));
+    for (int k = 0; k < p.stages; ++k)
+        notes.push_back(row_note(b, p.stage[k]) + product_note(b, p.stage[k]));
     const std::string choice = choice_text(b);
     return use(ir::explanation{.g = b.table->graph,
                                .p = p.plan,

@@ -25,8 +25,10 @@ concept with_a_vector = symbol_of<A>::rank >= 1 && symbol_of<B>::rank >= 1 &&
 /// b[..., l, j]. The axes before the last two are a batch and broadcast, as in NumPy: they are
 /// matched from the right, and one that is missing or has extent 1 is repeated without a copy. The
 /// whole batch is one kernel. Types promote; float, half and bfloat16 accumulate in float, double
-/// in double; integers wrap to their type. k = 0 gives zeros. What is done to either operand,
-/// element by element, and to the result becomes part of its kernel.
+/// in double; integers wrap to their type, so that 8-bit ones are better widened inside the
+/// product: matmul(astype<int>(a), astype<int>(b)) reads bytes and adds in int. k = 0 gives zeros.
+/// What is done to either operand, element by element, and to the result becomes part of its
+/// kernel.
 template <expression A, expression B>
     requires(!detail::with_a_vector<A, B>)
 auto matmul(A&& a, B&& b) {
@@ -39,6 +41,18 @@ auto matmul(A&& a, B&& b) {
     constexpr dtype t = detail::product_type<A, B>();
     return detail::make<sym::matmul<sym::as<t, SA>, sym::as<t, SB>>>(std::forward<A>(a),
                                                                      std::forward<B>(b));
+}
+
+/// `e` itself, but the products and convolutions of float in it, and in its gradients, may run on
+/// tensor cores on devices of 8.0 and later: their operands are rounded to tf32 (10 bits of
+/// fraction, to nearest, ties away from zero) and products are added in float, so that an element
+/// differs from the exact one by at most about 2^-10 times the sum of |a b|. Types other than float
+/// are not concerned, and the host computes what it computes without. A sub-expression that is
+/// stored in a tensor, or was shared before, keeps what it was computed with. Without this,
+/// products of float are float throughout.
+template <expression E>
+auto allow_tf32(E&& e) {
+    return detail::make<sym::tf32<symbol_of<E>>>(std::forward<E>(e));
 }
 
 }  // namespace sinter

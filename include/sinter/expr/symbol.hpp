@@ -277,6 +277,21 @@ struct matmul : made_of<A, B> {
     }
 };
 
+/// `A`, whose products of float may round their operands to tf32.
+template <class A>
+struct tf32 : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = A::nodes;
+    template <class G>
+    static constexpr auto emit(G& g) {
+        const bool outside = g.tf32;
+        g.tf32 = true;
+        const short r = A::emit(g);
+        g.tf32 = outside;
+        return r;
+    }
+};
+
 /// The sum of products of `A` and `B`, seen in one index space: its axis j (from the right) is axis
 /// MapA[j] of `A`, -1 for none. Axes from `Rank` on are summed; along axes `Groups` (bits) one
 /// element of `A` belongs to several of `B`.

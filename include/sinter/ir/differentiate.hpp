@@ -149,8 +149,10 @@ private:
             case kind::pointwise: visit_pointwise(i, x, dy); break;
             case kind::reduction: visit_reduction(i, x, dy); break;
             case kind::contraction:
+                g_.tf32 = x.op == core_tf32;
                 for (int side = 0; side < 2; ++side)
                     if (wanted_[x.in[side]]) contract(x, side, dy.id());
+                g_.tf32 = false;
                 break;
             case kind::index_map: visit_map(i, x, dy.id()); break;
             default: break;

@@ -93,6 +93,7 @@ struct graph : graph_nodes<Cap> {
         node x;
         x.value = how;
         x.k = kind::contraction;
+        x.op = base::tf32 && n[a].type == dtype::f32 ? core_tf32 : 0;
         x.type = n[a].type;
         x.axes = axes;
         x.in[0] = a, x.in[1] = b;

@@ -64,7 +64,8 @@ struct graph_nodes {
     int leaves = 0, scalars = 0, functors = 0, shapes = 0, slices = 0, shares = 0;
     slot_map<Cap> slots{};
     bool shares_as_leaves =
-        false;  // a shared sub-expression was evaluated before: it is one more array
+        false;          // a shared sub-expression was evaluated before: it is one more array
+    bool tf32 = false;  // contractions of float that are added may round their operands
     struct scope {
         const void* tag = nullptr;
         short value[max_scope_values]{};

@@ -33,8 +33,11 @@ SINTER_HD constexpr T coordinate_at(uint64 first, int64 offset) {
     return static_cast<T>(static_cast<int64>(first - coordinate_origin) / bytes + offset);
 }
 
+/// The `op` of a core whose operands, floats, may be rounded to tf32 on devices.
+inline constexpr unsigned char core_tf32 = 1;
+
 /// One instruction. `op` is an operation id, or a reduction id for how::reduce; of a load bit 0
-/// says that it is of coordinates, the others how many guards it has.
+/// says that it is of coordinates, the others how many guards it has; of a core see core_tf32.
 struct instr {
     how h = how::load;
     unsigned char op = 0;

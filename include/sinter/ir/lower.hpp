@@ -205,6 +205,7 @@ private:
         if (i != p.stage[stage].core) throw "Sinter: a stage has two contractions.";
         if (side[0][i] || side[1][i]) throw "Sinter: a contraction is an operand of itself.";
         y.h = how::core;
+        y.op = x.op;
         y.row_constant = false;
         r.head.core = static_cast<short>(r.size);
         r.head.core_a = at[x.in[0]];

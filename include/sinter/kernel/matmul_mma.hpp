@@ -1,5 +1,5 @@
-// The matrix product of bfloat16 or half on tensor cores; see matmul.hpp for the shape that all
-// products share.
+// The matrix product on tensor cores: of bfloat16 or half, of float rounded to tf32 where that is
+// allowed, of 8-bit integers. See matmul.hpp for the shape that all products share.
 //
 // Tiles of both operands pass through a ring in shared memory: while one is multiplied, the next
 // ones are on their way, so a step along k costs one barrier. What lies in memory as it is wanted
@@ -7,10 +7,13 @@
 // is not aligned, takes its way through registers into the same places.
 //
 // A tile lies in shared memory as its operand lies in global memory, so that both are accessed in
-// chunks of 16 bytes. Along k: rows of 32 elements along k, four chunks each; chunk c of row r lies
-// at c ^ (r / 2 % 4). Across: rows of 128 elements at one k, 16 chunks each; chunk c of row k lies
-// at c ^ (k % 8), and ldmatrix transposes. Either way the eight chunks that ldmatrix reads, and
-// those that eight threads write, cover all 32 banks once.
+// chunks of 16 bytes. Along k: rows of 64 bytes along k, four chunks each; chunk c of row r lies at
+// c ^ (r / 2 % 4). Across: rows of 128 elements at one k; of 16-bit floats chunk c of row k lies at
+// c ^ (k % 8), and ldmatrix transposes. Either way the eight chunks that ldmatrix reads, and those
+// that eight threads write, cover all 32 banks once. ldmatrix cannot transpose elements of other
+// sizes: floats that lie across are read one by one, from chunk c ^ (k % 4 * 2), so that a
+// fragment's four k have different banks; bytes that lie across are gathered on their way and lie
+// along k.
 #pragma once
 
 #include "sinter/kernel/matmul_parts.hpp"
@@ -22,16 +25,21 @@ namespace sinter::kernel {
 /// A block at work on one tile, multiplying in tensor cores.
 template <class C, class Sync>
 struct mma_work {
-    using T = storage_t<C::at(C::head().core_a).type>;
-    static constexpr int chunk = 8, chunks = tuning::mma_k / chunk, stages = tuning::mma_stages;
-    static constexpr int tile_words = tuning::mma_m * tuning::mma_k / 2;  // of one operand
+    using A = side_t<C, ir::side_a>;
+    using B = side_t<C, ir::side_b>;
+    using T = product_t<C>;
+    static constexpr int size = static_cast<int>(sizeof(A)), in_word = 4 / size;
+    static constexpr int tile_k = mma_k<C>(), chunk = mma_chunk<C>(), chunks = tile_k / chunk;
+    static constexpr int stages = tuning::mma_stages;
+    static constexpr int tile_words = tuning::mma_m * tuning::mma_row_bytes / 4;  // of one operand
     static constexpr int per_thread = tuning::mma_m * chunks / tuning::mma_threads;
     static constexpr int warps_n = tuning::mma_n / tuning::mma_warp_n;
     static constexpr int frags_m = tuning::mma_warp_m / 16, frags_n = tuning::mma_warp_n / 8;
-    // Products leave in halves of 64 rows. Eight floats more per row put the rows of a fragment
+    // Products leave in halves of 64 rows. Eight words more per row put the rows of a fragment
     // into different banks.
     static constexpr int pitch = tuning::mma_n + 8;
-    static_assert(tuning::mma_m == tuning::mma_n && tuning::mma_k == 32);
+    static_assert(tuning::mma_m == tuning::mma_n && chunks == 4 && sizeof(A) == sizeof(B));
+    static_assert(same_v<T, simt::mma_sum_t<A>>);
     static_assert(tuning::mma_warp_m * pitch <= 2 * stages * tile_words);
     using tiles = simt::vec<uint32, 4>[2 * stages * tile_words / 4];
     using words = simt::vec<uint32, 4>;
@@ -44,24 +52,31 @@ struct mma_work {
     const matmul_args<C>& p;
     uint32* memory;  // A and B of each stage; then products
     ir::registers<C> row;
-    product_place<C, tuning::mma_m, tuning::mma_n, tuning::mma_k> here;
+    product_place<C, tuning::mma_m, tuning::mma_n, tile_k> here;
     words next[2][per_thread];
-    float sum[frags_m * frags_n][4];
+    T sum[frags_m * frags_n][4];
 
     SINTER_DEVICE mma_work(const matmul_args<C>& parameters, uint32* shared)
         : p(parameters), memory(shared), here(p) {}
     SINTER_DEVICE uint32* tile(int stage, int side) const {
         return memory + (2 * stage + side) * tile_words;
     }
+    // True where the tile of side W has rows along k.
+    template <int W>
+    SINTER_DEVICE bool lies_along() const {
+        return size == 1 || p.along_k[W - ir::side_a];
+    }
     // Chunk u of this thread: where it begins in the tile, and its word in shared memory.
     // Neighbouring threads are neighbours in global memory.
     template <int W>
     SINTER_DEVICE int place(int u, int& outer, int& k) const {
         const int e = static_cast<int>(simt::tid().x) + u * tuning::mma_threads;
-        if (p.along_k[W - ir::side_a]) {
-            outer = e / chunks;
-            k = e % chunks * chunk;
-            return word_along(outer, e % chunks);
+        if (lies_along<W>()) {
+            const bool gathers = size == 1 && !p.along_k[W - ir::side_a];
+            const int c = gathers ? e / tuning::mma_m : e % chunks;
+            outer = gathers ? e % tuning::mma_m : e / chunks;
+            k = c * chunk;
+            return word_along(outer, c);
         }
         constexpr int across = tuning::mma_m / chunk;
         k = e / across;
@@ -69,16 +84,26 @@ struct mma_work {
         return word_across(k, e % across);
     }
     SINTER_DEVICE static int word_along(int r, int c) {
-        return (r * chunks + (c ^ (r / 2 % chunks))) * (chunk / 2);
+        return (r * chunks + (c ^ (r / 2 % chunks))) * 4;
     }
     SINTER_DEVICE static int word_across(int k, int c) {
-        return (k * (tuning::mma_m / chunk) + (c ^ (k % 8))) * (chunk / 2);
+        const int swizzle = size == 2 ? k % 8 : k % 4 * 2;
+        return (k * (tuning::mma_m / chunk) + (c ^ swizzle)) * 4;
     }
+    // The bits of an element, in the low end of a word.
     template <int W>
-    SINTER_DEVICE T element(int64 outer, int64 k) const {
+    SINTER_DEVICE uint32 element(int64 outer, int64 k) const {
         const bool inside = outer < p.a.extent[W == ir::side_a ? 0 : 1] && k < p.a.extent[2];
-        if (!inside) return T::from_bits(0);
-        return T(ir::convert<dtype::f32>(side_element<C, W>(p.a, row, here.at, outer, k)));
+        if (!inside) return 0;
+        const auto x = side_element<C, W>(p.a, row, here.at, outer, k);
+        using S = side_t<C, W>;
+        if constexpr (size == 1) {
+            return static_cast<uint8>(static_cast<S>(x));
+        } else if constexpr (size == 2) {
+            return S(ir::convert<dtype::f32>(x)).bits;
+        } else {
+            return bits_as<uint32>(x);
+        }
     }
     template <int W>
     SINTER_DEVICE bool copied() const {
@@ -100,12 +125,18 @@ struct mma_work {
             if (copied<W>()) {
                 copy<W>(to + word, first + outer, here.k + k);
             } else {
-                const int step_k = p.along_k[W - ir::side_a] ? 1 : 0;
+                const int step_k = lies_along<W>() ? 1 : 0;
                 SINTER_UNROLLED
-                for (int e = 0; e < chunk; e += 2) {
-                    const int64 o = first + outer + (1 - step_k) * e, i = here.k + k + step_k * e;
-                    next[W - ir::side_a][u][e / 2] =
-                        simt::pack(element<W>(o, i), element<W>(o + 1 - step_k, i + step_k));
+                for (int w = 0; w < 4; ++w) {
+                    uint32 bits = 0;
+                    SINTER_UNROLLED
+                    for (int e = 0; e < in_word; ++e) {
+                        const int at = w * in_word + e;
+                        bits |=
+                            element<W>(first + outer + (1 - step_k) * at, here.k + k + step_k * at)
+                            << (8 * size * e);
+                    }
+                    next[W - ir::side_a][u][w] = bits;
                 }
             }
         }
@@ -120,10 +151,11 @@ struct mma_work {
             const bool inside = (along ? outer < a.extent[axis] : k < a.extent[2]) &&
                                 is_inside<C, W, slot>(a, here.at, outer, k);
             const unsigned valid = !inside || left <= 0 ? 0 : left < chunk ? unsigned(left) : chunk;
-            const T* from = static_cast<const T*>(a.load[slot].data) + here.at.load[slot];
+            using S = side_t<C, W>;
+            const S* from = static_cast<const S*>(a.load[slot].data) + here.at.load[slot];
             if (valid > 0)  // else there may be no such address
                 from += outer * a.load[slot].stride[axis] + k * a.load[slot].stride[2];
-            simt::cp_async<16>(to, from, valid * 2);
+            simt::cp_async<16>(to, from, valid * size);
         }
     }
     template <int W>
@@ -144,25 +176,45 @@ struct mma_work {
         put<ir::side_a>(tile(stage, 0));
         put<ir::side_b>(tile(stage, 1));
     }
-    // The fragments of 16 rows of A, or of 16 columns of B, from `first` on, 16 along k. Lane l
-    // gives the row of a matrix: of A the matrices follow each other along the rows, then along k;
-    // of B along k, then along the columns.
+    // The fragments of 16 rows of A, or of 16 columns of B, from `first` on, two chunks along k.
+    // Lane l gives the row of a matrix: of A the matrices follow each other along the rows, then
+    // along k; of B along k, then along the columns.
     SINTER_DEVICE void load_left(uint32 (&r)[4], const uint32* a, int first, int k) const {
         const int lane = static_cast<int>(simt::lane());
-        if (p.along_k[0]) {
+        if (lies_along<ir::side_a>()) {
             simt::ldmatrix_x4(r, a + word_along(first + lane % 16, k / chunk + lane / 16));
-        } else {
+        } else if constexpr (size == 2) {
             const int at = k + lane % 8 + lane / 16 * 8;
             simt::ldmatrix_x4_trans(r, a + word_across(at, first / chunk + lane / 8 % 2));
+        } else {
+            SINTER_UNROLLED
+            for (int h = 0; h < 4; ++h) r[h] = word_at(a, first + h % 2 * 8, k + h / 2 * 4);
         }
+        round(r);
     }
     SINTER_DEVICE void load_right(uint32 (&r)[4], const uint32* b, int first, int k) const {
         const int lane = static_cast<int>(simt::lane());
-        if (p.along_k[1]) {
+        if (lies_along<ir::side_b>()) {
             const int n = first + lane % 8 + lane / 16 * 8;
             simt::ldmatrix_x4(r, b + word_along(n, k / chunk + lane / 8 % 2));
-        } else {
+        } else if constexpr (size == 2) {
             simt::ldmatrix_x4_trans(r, b + word_across(k + lane % 16, first / chunk + lane / 16));
+        } else {
+            SINTER_UNROLLED
+            for (int h = 0; h < 4; ++h) r[h] = word_at(b, first + h / 2 * 8, k + h % 2 * 4);
+        }
+        round(r);
+    }
+    // This lane's element of a matrix of 8 x 4 floats that lies across.
+    SINTER_DEVICE static uint32 word_at(const uint32* tile, int outer, int k) {
+        const int lane = static_cast<int>(simt::lane()), o = outer + lane / 4;
+        return simt::load_shared<1>(tile + word_across(k + lane % 4, o / chunk) + o % chunk)[0];
+    }
+    // Here, because what cp.async copies passes no register on its way.
+    SINTER_DEVICE static void round(uint32 (&r)[4]) {
+        if constexpr (size == 4) {
+            SINTER_UNROLLED
+            for (uint32& x : r) x = simt::round_to_tf32(x);
         }
     }
     SINTER_DEVICE void multiply(int stage) {
@@ -170,7 +222,7 @@ struct mma_work {
         const int m = w / warps_n * tuning::mma_warp_m, n = w % warps_n * tuning::mma_warp_n;
         const uint32 *a = tile(stage, 0), *b = tile(stage, 1);
         SINTER_UNROLLED
-        for (int k = 0; k < tuning::mma_k; k += 16) {
+        for (int k = 0; k < tile_k; k += 2 * chunk) {
             uint32 x[frags_m][4], y[frags_n / 2][4];
             SINTER_UNROLLED
             for (int i = 0; i < frags_m; ++i) load_left(x[i], a, m + i * 16, k);
@@ -180,7 +232,7 @@ struct mma_work {
             for (int f = 0; f < frags_m * frags_n; ++f) {
                 const int i = f / frags_n, j = f % frags_n;
                 const uint32 right[2] = {y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]};
-                simt::mma_16816<T>(sum[f], x[i], right);
+                simt::mma<A, B>(sum[f], x[i], right);
             }
         }
     }
@@ -227,17 +279,17 @@ struct mma_work {
         if (p.splits > 1) finish_shared<Sync>(here, row, from, folds, memory);
     }
     SINTER_DEVICE void finish(int half, const offsets<C>& from, folds_type& folds) {
-        float* products_at = reinterpret_cast<float*>(memory);
+        T* products_at = reinterpret_cast<T*>(memory);
         const int lane = static_cast<int>(simt::lane()), w = static_cast<int>(simt::warp());
         if (w / warps_n == half) {
             SINTER_UNROLLED
             for (int f = 0; f < frags_m * frags_n; ++f) {
                 const int i = f / frags_n, j = f % frags_n;
-                float* at = products_at + (i * 16 + lane / 4) * pitch +
-                            w % warps_n * tuning::mma_warp_n + j * 8 + lane % 4 * 2;
-                const float* s = sum[f];
-                simt::store_shared<2>(at, simt::vec<float, 2>{{s[0], s[1]}});
-                simt::store_shared<2>(at + 8 * pitch, simt::vec<float, 2>{{s[2], s[3]}});
+                T* at = products_at + (i * 16 + lane / 4) * pitch +
+                        w % warps_n * tuning::mma_warp_n + j * 8 + lane % 4 * 2;
+                const T* s = sum[f];
+                simt::store_shared<2>(at, simt::vec<T, 2>{{s[0], s[1]}});
+                simt::store_shared<2>(at + 8 * pitch, simt::vec<T, 2>{{s[2], s[3]}});
             }
         }
         Sync::template block<2>();
@@ -248,7 +300,7 @@ struct mma_work {
             const int r = e / tuning::mma_n, c = e % tuning::mma_n;
             if constexpr (has_folds<C>()) {
                 if (p.splits == 1) {
-                    const known_product<float> product{
+                    const known_product<T> product{
                         simt::load_shared<1>(products_at + r * pitch + c)[0]};
                     fold_product(p,
                                  row,

@@ -8,12 +8,39 @@
 
 namespace sinter::kernel {
 
-/// True when tensor cores do the product: both operands are bfloat16, or both are half.
+SINTER_HD constexpr bool is_byte(dtype d) { return d == dtype::u8 || d == dtype::i8; }
+/// What the 8-bit integers of operand `j` are: itself, what it widens, or -1 where it has none.
+template <class Code>
+SINTER_HD constexpr int bytes_behind(const Code& code, int j) {
+    const ir::instr x = code.at(j);
+    if (is_byte(x.type)) return j;
+    const bool widens =
+        x.h == ir::how::compute && x.op == ir::op_cast && is_byte(code.at(x.in[0]).type);
+    return widens ? x.in[0] : -1;
+}
+/// What does a product: ordinary registers or tensor cores, and then on what. Bytes are 8-bit
+/// integers whose sums fit in, or wrap to, an int32.
+enum class multiplier : unsigned char { registers, halves, tf32, bytes };
+/// The multiplier of a stage's instructions, `code.at(j)`.
+template <class Code>
+SINTER_HD constexpr multiplier multiplier_of(const Code& code, const ir::stage_head& head) {
+    if (head.core < 0) return multiplier::registers;
+    const ir::instr core = code.at(head.core);
+    const dtype a = code.at(head.core_a).type, b = code.at(head.core_b).type;
+    if (a == b && is_half_size(a)) return multiplier::halves;
+    if (a == b && a == dtype::f32 && core.op == ir::core_tf32) return multiplier::tf32;
+    const bool bytes = compute_dtype(core.type) == dtype::i32 &&
+                       bytes_behind(code, head.core_a) >= 0 && bytes_behind(code, head.core_b) >= 0;
+    return bytes ? multiplier::bytes : multiplier::registers;
+}
+template <class C>
+SINTER_HD constexpr bool multiplies_bytes() {
+    return multiplier_of(C{}, C::head()) == multiplier::bytes;
+}
+/// True when tensor cores do the product.
 template <class C>
 SINTER_HD constexpr bool uses_tensor_cores() {
-    if (C::head().core < 0) return false;
-    const dtype t = C::at(C::head().core_a).type;
-    return is_half_size(t) && C::at(C::head().core_b).type == t;
+    return multiplier_of(C{}, C::head()) != multiplier::registers;
 }
 /// True when the product has a large tile as well as a small one.
 template <class C>
@@ -27,7 +54,20 @@ using product_t = compute_t<C::at(C::head().core).type>;
 /// The instruction that side W (side_a or side_b) delivers.
 template <class C, int W>
 SINTER_HD constexpr int side_value() {
-    return W == ir::side_a ? C::head().core_a : C::head().core_b;
+    const int j = W == ir::side_a ? C::head().core_a : C::head().core_b;
+    return multiplies_bytes<C>() ? bytes_behind(C{}, j) : j;
+}
+/// What tensor cores read of side W.
+template <class C, int W>
+using side_t = storage_t<C::at(side_value<C, W>()).type>;
+/// Elements of an operand of tensor cores in 16 bytes, and along k in a tile.
+template <class C>
+SINTER_HD constexpr int mma_chunk() {
+    return 16 / static_cast<int>(sizeof(side_t<C, ir::side_a>));
+}
+template <class C>
+SINTER_HD constexpr int mma_k() {
+    return tuning::mma_row_bytes / static_cast<int>(sizeof(side_t<C, ir::side_a>));
 }
 /// True when side W is an array as it lies in memory.
 template <class C, int W>
@@ -42,7 +82,7 @@ struct matmul_args : maybe_folds<C> {
     args<C> a;
     int first_batch, axes;
     bool along_k[2];   // the elements of this side are contiguous along k (a choice, not a must)
-    bool vectors[2];   // 8 neighbours of this plain side can be copied at once
+    bool vectors[2];   // 16 bytes of this plain side can be copied at once
     bool large;        // tiles of the larger size
     bool row_varies;   // some row constant of the epilogue is not the same for all elements
     unsigned tiles_n;  // tiles along the columns

@@ -95,20 +95,23 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
         }
         q.along_k[side] = votes > 0;
         q.vectors[side] = false;
-        const int value = side == 0 ? C::head().core_a : C::head().core_b;
+        constexpr int64 chunk = uses_tensor_cores<C>() ? mma_chunk<C>() : 8;
+        const int value = side == 0 ? side_value<C, ir::side_a>() : side_value<C, ir::side_b>();
         if (const int slot = loads.find(value); slot >= 0) {
             const ir::bound_operand& o = q.a.load[slot];
             const int along = q.along_k[side] ? 2 : side, across = q.along_k[side] ? side : 2;
-            q.vectors[side] = o.stride[along] == 1 && o.stride[across] % 8 == 0 &&
+            q.vectors[side] = o.stride[along] == 1 && o.stride[across] % chunk == 0 &&
                               detail::aligned(o.data, tuning::vector_bytes);
             for (int axis = 3; axis < axes.count; ++axis)
-                q.vectors[side] = q.vectors[side] && o.stride[axis] % 8 == 0;
+                q.vectors[side] = q.vectors[side] && o.stride[axis] % chunk == 0;
             // A chunk lies among zeros or it does not.
             for (int g = guards_before<C>(slot); g < guards_before<C>(slot + 1); ++g) {
                 const ir::bound_guard& x = b.guard[g];
-                const bool apart = along == 2 && x.inner != 0 && x.inner_extent % 8 == 0;
+                const bool apart = along == 2 && x.inner != 0 && x.inner_extent % chunk == 0;
                 q.vectors[side] = q.vectors[side] && (apart || x.stride[axes.at[along]] == 0);
             }
+            // Nothing transposes bytes: these go through registers.
+            if (multiplies_bytes<C>() && !q.along_k[side]) q.vectors[side] = false;
         }
     }
     q.row_varies = detail::row_constants_vary<C>(b);
@@ -124,7 +127,7 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
     };
     int tile_m = tuning::small_tile::side, tile_n = tile_m, tile_k = tuning::small_tile::k;
     if constexpr (uses_tensor_cores<C>()) {
-        tile_m = tuning::mma_m, tile_n = tuning::mma_n, tile_k = tuning::mma_k;
+        tile_m = tuning::mma_m, tile_n = tuning::mma_n, tile_k = mma_k<C>();
     } else if constexpr (has_large_tiles<C>()) {
         constexpr int side = tuning::large_tile::side;
         q.large = tiles_of(0, side) * tiles_of(1, side) * batch >= d.sm_count;

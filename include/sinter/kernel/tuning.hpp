@@ -127,11 +127,12 @@ inline constexpr int product_split_steps = 8, product_most_splits = 16;
 // of pooling. More of them take blocks of their own, which meet in the workspace.
 inline constexpr int product_most_turns = 16;
 
-// ---- matmul, bfloat16 and half: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp
-// reads 6 fragments for 16 products of tensor cores. 32 along k: rows of 64 bytes, two of which
-// make one wave of ldmatrix. Three tiles of both operands are what fits into the shared memory that
-// needs no asking: two are on their way while one is multiplied.
-inline constexpr int mma_m = 128, mma_n = 128, mma_k = 32, mma_threads = 256;
+// ---- matmul on tensor cores: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads
+// 6 fragments for 16 products of tensor cores. 64 bytes along k, two rows of which make one wave of
+// ldmatrix: 32 of bfloat16 and half, 16 floats as tf32, 64 of 8-bit integers. Three tiles of both
+// operands are what fits into the shared memory that needs no asking: two are on their way while
+// one is multiplied.
+inline constexpr int mma_m = 128, mma_n = 128, mma_row_bytes = 64, mma_threads = 256;
 inline constexpr int mma_warp_m = 64, mma_warp_n = 32, mma_stages = 3;
 
 }  // namespace sinter::kernel::tuning

@@ -8,7 +8,7 @@
 namespace sinter::simt {
 inline namespace cuda_abi {
 
-// How software_mma_16816 reads a word of another lane.
+// How software_mma reads a word of another lane.
 struct shuffle_between_lanes {
     SINTER_DEVICE static uint32 word(uint32 w, int source) { return shfl(w, source); }
     SINTER_DEVICE static int lane_number() { return static_cast<int>(lane()); }
@@ -90,30 +90,85 @@ SINTER_DEVICE void ldmatrix_x4_trans(uint32 (&r)[4], const void* row) {
                  : "memory");
 }
 
-/// d += a b for a 16x16 `a` (row-major) and a 16x8 `b` (column-major) of T, which is bfloat16 or
-/// half; float `d`. With g = lane / 4, t = lane % 4, pairs along k: a[h] is row g + 8 (h % 2), k =
-/// 2t + 8 (h / 2); b[h] is k = 2t + 8h, column g; d[0..1] is row g, columns 2t and 2t + 1; d[2..3]
-/// is row g + 8.
-template <class T>
-SINTER_DEVICE void mma_16816(float (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
-    static_assert(same_v<T, bfloat16> || same_v<T, half>);
+/// The bits of a float as tf32: see tf32_bits.
+SINTER_DEVICE uint32 round_to_tf32(uint32 x) {
 #if SINTER_DEVICE_CODE
 #if __CUDA_ARCH__ >= 800
-    if constexpr (same_v<T, half>) {
+    uint32 r;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(__uint_as_float(x)));
+    return r;
+#else
+    return tf32_bits(x);
+#endif
+#else
+    return x;
+#endif
+}
+
+#if SINTER_DEVICE_CODE && __CUDA_ARCH__ >= 800
+// mma of 8-bit integers.
+template <class A, class B>
+SINTER_DEVICE void mma_bytes(int32 (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
+    if constexpr (same_v<A, int8> && same_v<B, int8>) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else if constexpr (same_v<A, B>) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k32.row.col.s32.u8.u8.s32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else if constexpr (same_v<A, int8>) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k32.row.col.s32.s8.u8.s32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else {
+        asm volatile(
+            "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+}
+#endif
+/// d += a b for 16 rows of A and 8 columns of B, which are both bfloat16 or half (16 along k), both
+/// float, read as tf32 (8 along k), or int8 or uint8 (32 along k); float or int32 `d`. With g =
+/// lane / 4, t = lane % 4 and e elements in a word, neighbours along k: a[h] is row g + 8 (h % 2),
+/// from k = e (t + 4 (h / 2)) on; b[h] is from k = e (t + 4h) on, column g; d[0..1] is row g,
+/// columns 2t and 2t + 1; d[2..3] is row g + 8.
+template <class A, class B = A>
+SINTER_DEVICE void mma(mma_sum_t<A> (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
+    static_assert(same_v<A, B> || (sizeof(A) == 1 && sizeof(B) == 1));
+#if SINTER_DEVICE_CODE
+#if __CUDA_ARCH__ >= 800
+    if constexpr (same_v<A, half>) {
         asm volatile(
             "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
             "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-    } else {
+    } else if constexpr (same_v<A, bfloat16>) {
         asm volatile(
             "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
             "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else if constexpr (same_v<A, float>) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else {
+        mma_bytes<A, B>(d, a, b);
     }
 #else
-    software_mma_16816<T, shuffle_between_lanes>(d, a, b);
+    software_mma<A, B, shuffle_between_lanes>(d, a, b);
 #endif
 #endif
 }

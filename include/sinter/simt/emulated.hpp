@@ -152,16 +152,17 @@ inline void ldmatrix_x4(uint32 (&r)[4], const void* row, location l = location::
 inline void ldmatrix_x4_trans(uint32 (&r)[4], const void* row, location l = location::here()) {
     emulator::ldmatrix(r, 4, true, row, l);
 }
-template <class T>
-inline void mma_16816(float (&d)[4],
-                      const uint32 (&a)[4],
-                      const uint32 (&b)[2],
-                      location l = location::here()) {
-    static_assert(std::is_same_v<T, bfloat16> || std::is_same_v<T, half>);
-    emulator::mma_16816(d, a, b, std::is_same_v<T, half>, l);
+inline uint32 round_to_tf32(uint32 x) { return tf32_bits(x); }
+template <class A, class B = A>
+inline void mma(mma_sum_t<A> (&d)[4],
+                const uint32 (&a)[4],
+                const uint32 (&b)[2],
+                location l = location::here()) {
+    static_assert(std::is_same_v<A, B> || (sizeof(A) == 1 && sizeof(B) == 1));
+    emulator::mma(d, a, b, dtype_v<A>, dtype_v<B>, l);
 }
 
-// How software_mma_16816 reads a word of another lane.
+// How software_mma reads a word of another lane.
 struct shuffle_between_lanes {
     static uint32 word(uint32 w, int source) { return shfl(w, source); }
     static int lane_number() { return static_cast<int>(lane()); }

@@ -176,6 +176,6 @@ void async_copy(void* shared, const void* global, unsigned bytes, unsigned valid
 void async_commit();
 void async_wait(unsigned pending, location l);
 void ldmatrix(uint32* r, int matrices, bool transposed, const void* row, location l);
-void mma_16816(float* d, const uint32* a, const uint32* b, bool of_half, location l);
+void mma(void* d, const uint32* a, const uint32* b, dtype left, dtype right, location l);
 
 }  // namespace sinter::emulator

@@ -61,6 +61,32 @@ SINTER_HD constexpr T unpack_high(uint32 pair) {
     return T::from_bits(static_cast<uint16>(pair >> 16));
 }
 
+/// The bits of a float rounded to tf32, of which tensor cores read 10 bits of fraction: to nearest,
+/// ties away from zero. The 13 bits below are 0.
+SINTER_HD constexpr uint32 tf32_bits(uint32 x) {
+    if ((x & 0x7fffffffU) > 0x7f800000U) return 0x7fffffffU;  // not a number
+    return (x + 0x1000U) & ~0x1fffU;
+}
+/// What tensor cores add products of T in.
+template <class T>
+using mma_sum_t = select_t<sizeof(T) == 1, int32, float>;
+/// Element `e` of a word of T as tensor cores read it; a float is tf32.
+template <class T>
+SINTER_HD constexpr mma_sum_t<T> mma_element(uint32 word, int e) {
+    if constexpr (sizeof(T) == 4) {
+        return bits_as<float>(word & ~0x1fffU);
+    } else if constexpr (sizeof(T) == 2) {
+        return T::from_bits(static_cast<uint16>(word >> (16 * e) & 0xffffU));
+    } else {
+        return static_cast<T>(word >> (8 * e) & 0xffU);
+    }
+}
+/// sum + x y; sums of integers wrap.
+SINTER_HD constexpr float mma_added(float sum, float x, float y) { return sum + x * y; }
+SINTER_HD constexpr int32 mma_added(int32 sum, int32 x, int32 y) {
+    return static_cast<int32>(static_cast<uint32>(sum) + static_cast<uint32>(x * y));
+}
+
 template <class F, int... I>
 SINTER_DEVICE void unroll_over(F& f, ints<I...>) {
     (f(I), ...);
