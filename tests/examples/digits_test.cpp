@@ -113,6 +113,15 @@ TEST_CASE("progress lines") {
     CHECK(progress_line({2, 2, 8, 8, 0.5, 1}, 2, 8e6, {true, false}) ==
           "Epoch 2/2 ━━━━━━━━━━━━ 8/8 loss 0.500 acc 1.000 4.0M img/s");
 
+    const auto style = [](bool terminal, const char* term, const char* no_color) {
+        const auto s = examples::line_style::of(terminal, term, no_color);
+        return s.terminal ? 1 + s.colour : 0;
+    };
+    CHECK(style(true, "xterm", "") == 2);
+    CHECK(style(true, "xterm", "1") == 1);
+    CHECK(style(true, "dumb", "") == 0);
+    CHECK(style(false, "xterm", "") == 0);
+
     std::ostringstream plain;
     std::ostringstream drawn;
     {

@@ -18,14 +18,20 @@ struct line_style {
     bool terminal = false;  ///< redraw one line with a bar, else a plain line now and then
     bool colour = false;    ///< a coloured bar; for terminals only
 
-    /// What suits standard output: plain where it is no terminal; no colour under NO_COLOR.
+    /// Redraws on a terminal that can, with colour unless NO_COLOR is set to something.
+    static constexpr line_style of(bool terminal,
+                                   std::string_view term,
+                                   std::string_view no_color) {
+        terminal = terminal && term != "dumb";
+        return {terminal, terminal && no_color.empty()};
+    }
+    /// What suits standard output.
     static line_style of_stdout() {
         const auto variable_of = [](const char* name) {
             const char* value = std::getenv(name);
             return std::string_view(value ? value : "");
         };
-        const bool terminal = isatty(STDOUT_FILENO) != 0 && variable_of("TERM") != "dumb";
-        return {terminal, terminal && variable_of("NO_COLOR").empty()};
+        return of(isatty(STDOUT_FILENO) != 0, variable_of("TERM"), variable_of("NO_COLOR"));
     }
 };
 
