@@ -102,3 +102,8 @@ if(TARGET CUDA::nvtx3 AND TARGET sinter_test_main)
     target_compile_definitions(sinter_test_nvtx PRIVATE SINTER_NVTX=1)
     target_link_libraries(sinter_test_nvtx PRIVATE CUDA::nvtx3)
 endif()
+
+# The test is the library: only its header is needed.
+if(TARGET CUDA::cublasLt AND TARGET sinter_test_main)
+    sinter_add_tests(cublaslt "${CMAKE_CURRENT_SOURCE_DIR}/cublaslt/cublaslt_test.cpp")
+endif()

@@ -288,4 +288,53 @@ TEST_CASE("products of 8-bit integers with sums in int are exact") {
     });
 }
 
+// What a library of products was told, and how often; it fills the emulator's results with 7.
+struct asked {
+    static inline sn::exec::plain_product of;
+    static inline int times = 0;
+    static bool worth(int64 rows, int64, int64 summed) { return rows >= 30 && summed == 70; }
+    static bool run(const sn::exec::plain_product& p, const sn::runtime::launch_record& r) {
+        of = p;
+        ++times;
+        if (r.where == device::emulator())
+            std::fill_n(static_cast<float*>(p.c.data), p.batch * p.m * p.n, 7.0F);
+        return true;
+    }
+    asked() {
+        times = 0;
+        sn::exec::the_product_library = {"a library", &worth, &run};
+    }
+    ~asked() { sn::exec::the_product_library = {}; }
+};
+TEST_CASE("large plain products may go to a library, others never do") {
+    on_each_device([](device d) {
+        const asked library;
+        const auto a = put<float, 2>(random({33, 70}, 1), d),
+                   b = put<float, 2>(random({20, 70}, 2), d);
+        const auto e = matmul(a, transpose(b));
+        CHECK(contains(sn::explain(e), "goes to a library") == !d.is_host());
+        sn::launch_counter ran;
+        const tensor<float, 2> c = e;
+        CHECK(ran.launches() == 1);
+        CHECK(asked::times == (d.is_host() ? 0 : 1));
+        if (d == device::emulator()) {
+            CHECK(get(c).of == std::vector<double>(33 * 20, 7.0));
+            CHECK(asked::of.m == 33);
+            CHECK(asked::of.n == 20);
+            CHECK(asked::of.k == 70);
+            CHECK(asked::of.batch == 1);
+            CHECK(asked::of.a.row == 70);
+            CHECK(asked::of.a.column == 1);
+            CHECK(asked::of.b.row == 1);
+            CHECK(asked::of.b.column == 70);
+            CHECK(asked::of.c.row == 20);
+            CHECK_FALSE(asked::of.tf32);
+        }
+        const int before = asked::times;
+        const tensor<float, 2> small = matmul(b, transpose(b)), fused = relu(e);
+        CHECK_FALSE(contains(sn::explain(relu(e)), "library"));
+        CHECK(asked::times == before);
+    });
+}
+
 }  // namespace tensor_test

@@ -61,7 +61,21 @@ struct stage_instructions {
 /// What does the product of stage `s`, where that is not plain arithmetic of its type.
 template <class Binding>
 std::string product_note(const Binding& b, const stage_table& s) {
-    const kernel::multiplier m = kernel::multiplier_of(stage_instructions{s.code}, s.head);
+    const stage_instructions code{s.code};
+    ir::stage_launch frames[ir::max_stage_stores];
+    if (!b.where.is_host() && the_product_library.name &&
+        is_plain_product(code, s.size, s.stores, s.head) &&
+        ir::frames_of(b.table->graph, s, b.value, frames) == 1) {
+        const ir::array_ref& left = b.value[s.node_of[s.head.core_a]];
+        const ir::node& product = b.table->graph.n[s.node_of[s.head.core]];
+        int64 k = 1;
+        for (int j = 0; j < max_rank; ++j)
+            if (product.axes >> j & 1) k *= left.extent[j];
+        if (the_product_library.worth(frames[0].extent[1], frames[0].extent[0], k))
+            return std::string("goes to ") + the_product_library.name +
+                   ", which takes large products that nothing is fused with";
+    }
+    const kernel::multiplier m = kernel::multiplier_of(code, s.head);
     if (m == kernel::multiplier::registers) return {};
     const bool tf32 = m == kernel::multiplier::tf32;
     if (b.where.is_host()) return tf32 ? "tf32 is allowed, but the host multiplies floats" : "";

@@ -1,8 +1,7 @@
 // Launches the kernel of a stage: on the emulator in test builds, on CUDA where nvcc compiles.
 #pragma once
 
-#include "sinter/kernel/launch.hpp"
-#include "sinter/runtime/launch.hpp"
+#include "sinter/exec/product_library.hpp"
 #include "sinter/runtime/memory.hpp"
 #include "sinter/runtime/properties.hpp"
 
@@ -32,6 +31,7 @@ inline runtime::dim dim_of(const simt::dim& d) { return {d.x, d.y, d.z}; }
 /// Runs stage C on the emulator; what the emulator finds wrong is a device_error.
 template <class C>
 void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& record) {
+    if (run_by_library<C>(b, record)) return;
     auto p = kernel::plan_launch<C>(b, limits_of(record.where));
     if (p.nothing) return;
     const auto memory = workspace_for(p, record.where);
@@ -64,6 +64,7 @@ inline void start_on_cuda(const runtime::launch_record& record,
 /// Queues stage C on the current stream of its device.
 template <class C>
 void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record) {
+    if (run_by_library<C>(b, record)) return;
     auto p = kernel::plan_launch<C>(b, limits_of(record.where));
     if (p.nothing) return;
     const void* const entry = simt::entry_pointer<decltype(p.kernel)>();
