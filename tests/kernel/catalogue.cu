@@ -26,6 +26,9 @@ struct row_layer_norm_f32 : kernel::kernel_of<stage<layer_norm<dtype::f32>>> {};
 struct row_peaks_f32 : kernel::kernel_of<stage<peaks<dtype::f32>>> {};
 struct row_peaks_bool : kernel::kernel_of<stage<peaks<dtype::boolean>>> {};
 struct row_sum_i64 : kernel::kernel_of<stage<whole_sum>> {};
+struct row_totals_f32 : kernel::kernel_of<stage<row_totals<dtype::f32>>> {};
+struct row_columns_f32 : kernel::kernel_of<stage<row_columns<dtype::f32>>> {};
+struct row_columns_bf16 : kernel::kernel_of<stage<row_columns<dtype::bf16>>> {};
 struct reduce_f32 : kernel::kernel_of<stage<statistics<dtype::f32>>> {};
 struct reduce_f64 : kernel::kernel_of<stage<statistics<dtype::f64>>> {};
 struct reduce_bf16 : kernel::kernel_of<stage<statistics<dtype::bf16>>> {};
@@ -57,7 +60,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[42];
+const void* entries[45];
 void all() {
     keep<map_f32,
          map_f64,
@@ -75,6 +78,9 @@ void all() {
          row_peaks_f32,
          row_peaks_bool,
          row_sum_i64,
+         row_totals_f32,
+         row_columns_f32,
+         row_columns_bf16,
          reduce_f32,
          reduce_f64,
          reduce_bf16,

@@ -96,6 +96,52 @@ bool team_runs() {
     return softmax_runs<Sync>(5, 4096, {3, 8 * 1024, 20 * 1024}, 3);
 }
 
+// What follows the rows: totals of everything, or down the columns.
+template <class Sync, bool Columns>
+bool totals_run(int64 rows, int64 n, const kernel::device_limits& d) {
+    using C = stage<std::conditional_t<Columns, row_columns<dtype::f32>, row_totals<dtype::f32>>>;
+    const int64 results = Columns ? n : 1, step = Columns ? 1 : 0;
+    array<float> z(rows * n), p(rows * n), sum(results), top(results);
+    fill_samples(z, 1);
+    binding b({rows}, {n});
+    b.load(z.data(), {n, 1}).scalar(2);
+    b.store(p.data(), {n, 1}).store(sum.data(), {0, step}).store(top.data(), {0, step});
+    if (!try_run<C, Sync>(b.stage(), d).errors.empty()) return false;
+    std::vector<double> sums(static_cast<std::size_t>(results)), most(sums);
+    bool right = true;
+    for (int64 i = 0; i < rows; ++i) {
+        double top_here = z[i * n], all = 0;
+        for (int64 j = 1; j < n; ++j) top_here = std::max<double>(top_here, z[i * n + j]);
+        for (int64 j = 0; j < n; ++j) all += std::exp(z[i * n + j] - top_here);
+        if (!Columns) sums[0] += 2 * std::log(all);
+        for (int64 j = 0; j < n; ++j) {
+            const double want = std::exp(z[i * n + j] - top_here) / all;
+            const auto at = static_cast<std::size_t>(j * step);
+            right &= close(p[i * n + j], want, 16);
+            if (Columns) sums[at] += 2 * want;
+            most[at] = std::max(most[at], want);
+        }
+    }
+    for (int64 j = 0; j < results; ++j) {
+        const auto at = static_cast<std::size_t>(j);
+        right &= close(sum[j], sums[at], 256) && close(top[j], most[at], 16);
+    }
+    return right;
+}
+// Several blocks of several rows, and of one row that several warps share.
+template <class Sync>
+bool row_totals_run() {
+    return totals_run<Sync, false>(16 * 40, 9, small_device) &&
+           totals_run<Sync, false>(2, 4000, small_device);
+}
+// States of columns in shared memory, in device memory, and of teams.
+template <class Sync>
+bool row_columns_run() {
+    return totals_run<Sync, true>(16 * 20, 9, small_device) &&
+           totals_run<Sync, true>(30, 900, {2, 8 * 1024, 20 * 1024}) &&
+           totals_run<Sync, true>(5, 4096, {3, 8 * 1024, 20 * 1024});
+}
+
 template <class Sync>
 bool sums_run(int64 rows, int64 length, bool columns, const kernel::device_limits& d) {
     const int64 outer = columns ? 1 : length, inner = columns ? rows : 1;
@@ -238,6 +284,17 @@ constexpr mutant mutants[] = {
     {"row, teams: fence 0", team_runs<without<site::fence, 0>>, false},
     {"row, teams: fence 1", team_runs<without<site::fence, 1>>, false},
     {"row, teams: counter 0", team_runs<without<site::counter, 0>>, true},
+    {"row, totals: barrier 6", row_totals_run<without<site::block, 6>>, false},
+    {"row, totals: barrier 8", row_totals_run<without<site::block, 8>>, true},
+    {"row, totals: fence 7", row_totals_run<without<site::fence, 7>>, false},
+    {"row, totals: fence 8", row_totals_run<without<site::fence, 8>>, false},
+    {"row, columns: barrier 9", row_columns_run<without<site::block, 9>>, true},
+    {"row, columns: barrier 10", row_columns_run<without<site::block, 10>>, false},
+    {"row, columns: barrier 11", row_columns_run<without<site::block, 11>>, true},
+    {"row, columns: barrier 12", row_columns_run<without<site::block, 12>>, true},
+    {"row, columns: fence 9", row_columns_run<without<site::fence, 9>>, false},
+    {"row, columns: fence 10", row_columns_run<without<site::fence, 10>>, false},
+    {"row, columns: counter 1", row_columns_run<without<site::counter, 1>>, true},
     {"reduce: barrier 0", reduce_runs<without<site::block, 0>>, true},
     {"reduce: shuffle 0", reduce_runs<without<site::shuffle, 0>>, true},
     {"reduce: barrier 2", reduce_runs<without<site::block, 2>>, false},
@@ -288,6 +345,8 @@ TEST_CASE("mutation: with all sites in place every schedule is clean") {
     for (bool (*runs)() : {map_runs<without<site::none, 0>>,
                            row_runs<without<site::none, 0>>,
                            team_runs<without<site::none, 0>>,
+                           row_totals_run<without<site::none, 0>>,
+                           row_columns_run<without<site::none, 0>>,
                            reduce_runs<without<site::none, 0>>,
                            wide_runs<without<site::none, 0>>,
                            matmul_runs<without<site::none, 0>>,

@@ -87,6 +87,24 @@ struct builder {
         x.level = static_cast<unsigned char>(code[a].level + 1);
         return push(x);
     }
+    /// A reduction over the rows: of everything, or one for each column.
+    template <class R>
+    constexpr int total(int a, bool of_columns) {
+        ir::instr x;
+        x.h = ir::how::total;
+        x.op = static_cast<unsigned char>(ir::reduction_id<R>);
+        x.type = ir::reduced_dtype(x.op, code[a].type);
+        x.in[0] = static_cast<short>(a);
+        x.row_constant = !of_columns;
+        return push(x);
+    }
+    /// Operation O of totals and numbers.
+    template <class O>
+    constexpr int after(int a, int b) {
+        const int j = op<O>(a, b);
+        code[j].h = ir::how::after;
+        return j;
+    }
     constexpr int product(dtype t, int a, int b, bool tf32 = false) {
         head.core_a = static_cast<short>(a);
         head.core_b = static_cast<short>(b);
@@ -112,12 +130,16 @@ struct builder {
         builder b = *this;
         int passes = 1;
         for (int i = 0; i < size; ++i)
-            if (code[i].level + 1 > passes) passes = code[i].level + 1;
+            if (!code[i].is_late() && code[i].level + 1 > passes) passes = code[i].level + 1;
         b.head.passes = static_cast<unsigned char>(passes);
         const int storing = head.core >= 0 ? 0 : passes - 1;
-        for (int j = 0; j < stores; ++j) b.need(stored[j], storing);
-        for (int i = 0; i < size; ++i)
+        for (int j = 0; j < stores; ++j)
+            if (!code[stored[j]].is_late()) b.need(stored[j], storing);
+        for (int i = 0; i < size; ++i) {
             if (code[i].h == ir::how::reduce) b.need(code[i].in[0], code[i].level - 1);
+            if (code[i].h == ir::how::total) b.need(code[i].in[0], storing);
+            if (code[i].is_late()) b.code[i].level = b.head.passes;
+        }
         if (head.core >= 0) {
             b.need(head.core_a, ir::side_a);
             b.need(head.core_b, ir::side_b);

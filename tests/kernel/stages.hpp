@@ -209,6 +209,36 @@ struct whole_sum {
     }
 };
 
+// A softmax, the mean of its rows' log(sum of exp), and its largest element.
+template <dtype D>
+struct row_totals {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(D), scale = b.scalar(D);
+        const int e = b.op<op::exp>(b.op<op::sub>(z, b.reduce<red::max>(z)));
+        const int s = b.reduce<red::sum>(e), p = b.op<op::div>(e, s);
+        b.store(p);
+        b.store(b.after<op::mul>(b.total<red::sum>(b.op<op::log>(s), false), scale));
+        b.store(b.total<red::max>(p, false));
+        return b;
+    }
+};
+
+// A softmax, the means of its columns, and their largest elements.
+template <dtype D>
+struct row_columns {
+    static constexpr builder make() {
+        builder b;
+        const int z = b.load(D), scale = b.scalar(D);
+        const int e = b.op<op::exp>(b.op<op::sub>(z, b.reduce<red::max>(z)));
+        const int p = b.op<op::div>(e, b.reduce<red::sum>(e));
+        b.store(p);
+        b.store(b.after<op::mul>(b.total<red::sum>(p, true), scale));
+        b.store(b.total<red::max>(p, true));
+        return b;
+    }
+};
+
 // ---- reduce
 // sum(x * y) / n, max(x), argmax(x) and whether the sum is positive.
 template <dtype D>

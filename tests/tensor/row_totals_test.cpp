@@ -1,4 +1,8 @@
 // Reductions over the rows of a row kernel, in its own launch.
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include "support/schedules.hpp"
 #include "tensor/support.hpp"
 
@@ -184,6 +188,19 @@ TEST_CASE("a softmax, its gradient and the sums of its columns are one launch") 
                 right &= near(sums.of[at(j)], sum / 2, 1e-6) && most.of[at(j)] == top;
             }
             CHECK(right);
+#if defined(_OPENMP)
+            const int threads = omp_get_max_threads();
+            for (int n = 1; d.is_host() && n <= 3; ++n) {
+                omp_set_num_threads(n);
+                tensor<double, 1> again;
+                evaluate(out(dx) = gradient,
+                         out(again) = sum(gradient, axis<0>) / 2,
+                         out(largest) = max(gradient, axis<0>, keepdims));
+                CHECK(get(again).of == sums.of);
+                CHECK(get(largest).of == most.of);
+            }
+            omp_set_num_threads(threads);
+#endif
         }
     });
 }

@@ -159,6 +159,65 @@ void run_long_rows(const row_plan& p,
     if (totals != nullptr) lead.engine.totals().leave(totals);
 }
 
+/// Rows by themselves.
+template <class Team>
+void run_each_row(const row_plan& p,
+                  const stage_loops& code,
+                  const ir::bound_stage& b,
+                  int threads) {
+    using engine = worker<row_engine>;
+    const int64 tiles = p.outer_tiling().count;
+    if (threads > 1 && tiles < 2 * threads && p.chunks() > 1)
+        return run_long_rows<Team>(p, code, b, threads, nullptr);
+    if (threads < 2 || tiles < 2) {
+        alignas(arena::line) std::byte small[stack_bytes];
+        engine w(p, code, b, small, stack_bytes);
+        for (int64 i = 0; i < tiles; ++i) w.engine.run(i);
+        return;
+    }
+    const int64 parts = std::min<int64>(tiles, 8 * threads);
+    const team_memory memory(threads,
+                             engine_bytes(code, p.block.room(), p.rows()) +
+                                 code.made.count * (p.kept() * 8 + arena::line));
+    struct share {
+        engine w;
+        int64 parts, tiles;
+        void operator()(int64 i) {
+            for (int64 t = tiles * i / parts; t < tiles * (i + 1) / parts; ++t) w.engine.run(t);
+        }
+    };
+    Team::template run<share>(threads, parts, [&](int thread) {
+        return share{{p, code, b, memory.part(thread), memory.size()}, parts, tiles};
+    });
+}
+
+/// Columns of what the rows have stored.
+template <class Team>
+void run_columns_again(const row_plan& p,
+                       const stage_loops& code,
+                       const ir::bound_stage& b,
+                       int threads) {
+    const borrowed states(row_totals::bytes(p, code));
+    struct share {
+        const row_plan& p;
+        const stage_loops& code;
+        const ir::bound_stage& b;
+        std::byte* states;
+        void operator()(int64 chunk) {
+            fold_stored(p,
+                        code,
+                        b,
+                        chunk * p.chunk,
+                        std::min((chunk + 1) * p.chunk, p.row_tiling().count),
+                        states);
+        }
+    };
+    Team::template run<share>(threads, p.chunks(), [&](int) {
+        return share{p, code, b, states.data()};
+    });
+    finish_totals(p, code, b, states.data(), 1);
+}
+
 /// Rows that are reduced over as well.
 template <class Team>
 void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stage& b) {
@@ -170,7 +229,7 @@ void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stag
         elements = elements || t.reg < 0;
     }
     // Merging a part costs as much as a row of the totals.
-    constexpr int64 most_parts = 32, least_rows = 4;
+    constexpr int64 most_parts = 32, least_rows = 8;
     const int64 parts = std::min(std::min(tiles, most_parts),
                                  columns ? std::max<int64>(b.rows / least_rows, 1) : tiles);
     const int64 each = row_totals::bytes(p, code);
@@ -211,33 +270,11 @@ void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stag
 template <class Team>
 void run_rows(const stage_loops& code, const ir::bound_stage& b) {
     const row_plan p(code, b);
-    if (code.totals.count > 0) return run_totals<Team>(p, code, b);
-    using engine = worker<row_engine>;
-    const int64 tiles = p.outer_tiling().count;
+    if (code.totals.count > 0 && !p.columns_again) return run_totals<Team>(p, code, b);
     const int threads =
         Team::size(work_of(code, p.outer().length * std::max<int64>(p.row().length, 1)));
-    if (threads > 1 && tiles < 2 * threads && p.chunks() > 1)
-        return run_long_rows<Team>(p, code, b, threads, nullptr);
-    if (threads < 2 || tiles < 2) {
-        alignas(arena::line) std::byte small[stack_bytes];
-        engine w(p, code, b, small, stack_bytes);
-        for (int64 i = 0; i < tiles; ++i) w.engine.run(i);
-        return;
-    }
-    const int64 parts = std::min<int64>(tiles, 8 * threads);
-    const team_memory memory(threads,
-                             engine_bytes(code, p.block.room(), p.rows()) +
-                                 code.made.count * (p.kept() * 8 + arena::line));
-    struct share {
-        engine w;
-        int64 parts, tiles;
-        void operator()(int64 i) {
-            for (int64 t = tiles * i / parts; t < tiles * (i + 1) / parts; ++t) w.engine.run(t);
-        }
-    };
-    Team::template run<share>(threads, parts, [&](int thread) {
-        return share{{p, code, b, memory.part(thread), memory.size()}, parts, tiles};
-    });
+    run_each_row<Team>(p, code, b, threads);
+    if (p.columns_again) run_columns_again<Team>(p, code, b, threads);
 }
 
 /// What a stage needs of the engine: known when it is compiled, so that a file pays for no more.

@@ -39,6 +39,20 @@ struct decoded {
 template <class C>
 inline constexpr decoded<C> code_of{};
 
+/// The user's functors of stage C.
+template <class C>
+using stage_functors = ir::functor_pack<typename C::functors>;
+/// Those at `f`, which is null where a stage has none.
+template <class C>
+const stage_functors<C>& functors_of([[maybe_unused]] const void* f) {
+    if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
+        static constexpr stage_functors<C> none{};
+        return none;
+    } else {
+        return *static_cast<const stage_functors<C>*>(f);
+    }
+}
+
 /// The type of a core in memory: sums of products of bool would not fit in bool.
 constexpr dtype core_memory(dtype d) { return d == dtype::boolean ? dtype::i64 : compute_dtype(d); }
 

@@ -106,8 +106,12 @@ struct fold_of {
 
     static void init(void* states, int64 n) {
         state* s = static_cast<state*>(states);
-        for (int64 i = 0; i < n; ++i) s[i] = R::template init<folded>();
+        const int64 whole = groups(n);
+        for (int64 i = 0; i < whole; ++i) s[i] = R::template init<folded>();
+        for (int64 i = whole; i < n; ++i) s[i] = R::template init<folded>();
     }
+    // Loops over as many states become vector code.
+    static int64 groups(int64 n) { return simple ? n / group * group : 0; }
     static SINTER_INLINE void take(state& s, value x, int64 at) {
         R::template step<folded>(s, ir::convert<dtype_v<folded>>(x), at);
     }
@@ -192,12 +196,17 @@ struct fold_of {
     static void merge(void* states, const void* other, int64 n) {
         state* __restrict s = static_cast<state*>(states);
         const state* __restrict o = static_cast<const state*>(other);
-        for (int64 i = 0; i < n; ++i) R::template merge<folded>(s[i], o[i]);
+        const int64 whole = groups(n);
+        for (int64 i = 0; i < whole; ++i) R::template merge<folded>(s[i], o[i]);
+        for (int64 i = whole; i < n; ++i) R::template merge<folded>(s[i], o[i]);
     }
     static void result(const void* states, void* lanes_of, int64 n) {
-        const state* s = static_cast<const state*>(states);
-        compute_t<To>* to = static_cast<compute_t<To>*>(lanes_of);
-        for (int64 i = 0; i < n; ++i)
+        const state* __restrict s = static_cast<const state*>(states);
+        compute_t<To>* __restrict to = static_cast<compute_t<To>*>(lanes_of);
+        const int64 whole = groups(n);
+        for (int64 i = 0; i < whole; ++i)
+            to[i] = ir::convert<compute_dtype(To)>(R::template result<folded>(s[i]));
+        for (int64 i = whole; i < n; ++i)
             to[i] = ir::convert<compute_dtype(To)>(R::template result<folded>(s[i]));
     }
 };

@@ -97,14 +97,6 @@ struct loop_of {
         const auto value = static_cast<compute_t<d>>(static_cast<const memory*>(p[K])[i]);
         v.template at<J>() = x.h == ir::how::core ? ir::wrapped<d>(value) : value;
     }
-    static const functors& functors_at([[maybe_unused]] const void* f) {
-        if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
-            static constexpr functors none{};
-            return none;
-        } else {
-            return *static_cast<const functors*>(f);
-        }
-    }
     template <int K>
     static SINTER_INLINE void write(const regs& v, void* const* q, int64 i) {
         constexpr delivery<C> o = out.at[K];
@@ -309,7 +301,7 @@ struct loop_of {
         run_all(in,
                 to,
                 row,
-                functors_at(f),
+                functors_of<C>(f),
                 n,
                 lines,
                 make_ints<loads.count>{},
@@ -342,7 +334,7 @@ struct loop_of {
     }
     static void compute_rows(const row_lanes& row, const void* f, int64 n) {
         row_all(row,
-                functors_at(f),
+                functors_of<C>(f),
                 n,
                 make_ints<row_scalars.count>{},
                 make_ints<row_in.count>{},

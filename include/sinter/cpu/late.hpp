@@ -10,7 +10,7 @@ namespace sinter::cpu {
 template <class C>
 struct late_of {
     using regs = ir::registers<C>;
-    using functors = ir::functor_pack<typename C::functors>;
+    using functors = stage_functors<C>;
 
     /// The number of late value j among all of them; that of C::size: how many there are.
     static constexpr short number(int j) {
@@ -24,20 +24,12 @@ struct late_of {
                     const void* f,
                     int64 columns) {
         if constexpr (ir::ends<C, false>::values().count > 0)
-            run_of<false>(late, stride, scalar, functors_at(f), 1);
+            run_of<false>(late, stride, scalar, functors_of<C>(f), 1);
         if constexpr (ir::ends<C, true>::values().count > 0)
-            run_of<true>(late, stride, scalar, functors_at(f), columns);
+            run_of<true>(late, stride, scalar, functors_of<C>(f), columns);
     }
 
 private:
-    static const functors& functors_at([[maybe_unused]] const void* f) {
-        if constexpr (same_v<typename C::functors, ir::functor_types<>>) {
-            static constexpr functors none{};
-            return none;
-        } else {
-            return *static_cast<const functors*>(f);
-        }
-    }
     template <int J>
     static auto* place(std::byte* late, int64 stride) {
         return reinterpret_cast<compute_t<code_of<C>.at[J].type>*>(late + number(J) * stride);

@@ -94,6 +94,7 @@ struct total_value {
     short reg;   // of the rows; -1: of elements
     short late;  // its number among the values that are known when all rows are done
     bool columns;
+    short store;  // what it reduces is stored there, in the form that registers have; -1: nowhere
 };
 /// A store of such a value.
 struct late_store {

@@ -18,6 +18,8 @@ struct row_plan {
     bool lanes = false;  // rows are the elements of a line, else lines
     bool terms = false;  // lanes whose sums of products need no block of products
     int64 chunk = 1;     // row tiles that are folded as one, whoever does it
+    // Totals of columns are folded when all rows are stored, from what is stored.
+    bool columns_again = false;
 
     const loop_space& outer() const { return lanes ? block.across : block.down; }
     const loop_space& row() const { return lanes ? block.down : block.across; }
@@ -67,22 +69,41 @@ struct row_plan {
             const int64 line = turned ? 8 * group : free ? 2 * block_elements : 64 * group;
             int64 rows =
                 (free ? 8 : 1) * block_elements / std::max<int64>(1, std::min<int64>(n, line));
-            if (n > line && !v.pure && !turned) rows = 1;
+            // A few long rows at a time, where these stay in the second cache: there is less to
+            // begin, and the states of columns are touched less often.
+            if (n > line && !v.pure && !turned)
+                rows = std::min<int64>(std::max<int64>(second_cache / n, 1), 4);
             block = block_space(v.row, line, o, std::max<int64>(rows, 1));
         }
         const int64 elements = row_tiling().step * row_tiling().inside * rows();
         chunk = std::max<int64>(part_elements / std::max<int64>(elements, 1), 1);
+        columns_again = code.totals.count > 0 && !lanes;
+        for (const total_value& t : code.totals)
+            columns_again = columns_again && is_again(t, code, b);
     }
 
 private:
+    // Rows of so many bytes leave the nearest caches before the next one comes. The states of their
+    // columns would travel to and fro as well; to read again what is stored costs less, because
+    // then a few rows at a time are added to a state in registers.
+    static constexpr int64 long_row = int64{1} << 16;
+    bool is_again(const total_value& t, const stage_loops& code, const ir::bound_stage& b) const {
+        if (!t.columns || t.store < 0) return false;
+        const operand o = bytes_of(b.store[t.store], code.store_bytes[t.store], b);
+        stream down, along;
+        down.follow(o, outer());
+        along.follow(o, row());
+        return o.data != nullptr && row().length * o.bytes >= long_row && down.even() &&
+               along.steady(row_tiling()) && along.step == o.bytes;
+    }
     // In elements: what all passes find in the second cache; what they may leave one another.
     static constexpr int64 second_cache = int64{1} << 16, most_kept = int64{1} << 22;
     // Columns that are walked together: fewer would be read in pieces of lines of memory that are
     // far apart.
     static constexpr int64 narrowest = 256;
 
-    /// True where the stage is one sum of few products, and the factors of neighbouring rows lie side
-    /// by side, or one of them is the same for all rows.
+    /// True where the stage is one sum of few products, and the factors of neighbouring rows lie
+    /// side by side, or one of them is the same for all rows.
     static bool has_terms(const stage_loops& code,
                           const ir::bound_stage& b,
                           const loop_space& outer,

@@ -21,7 +21,8 @@ public:
         for (int k = 0; keeps && k < code.made.count; ++k)
             if (code.made[k].kept && context_.load[code.loads + 1 + k].data == nullptr)
                 context_.made[k] = m.bytes(p.kept() * code.made[k].bytes);
-        if (code.totals.count > 0) totals_ = new (m.array<row_totals>(1)) row_totals(p, code, m);
+        if (code.totals.count > 0 && !p.columns_again)
+            totals_ = new (m.array<row_totals>(1)) row_totals(p, code, m);
         if (p.terms) terms_ = new (m.array<walked_terms>(1)) walked_terms(p, context_);
         int64 folds = 0;
         for (int k = 0; k < code.passes; ++k)
@@ -120,7 +121,7 @@ public:
     bool walks(int k) const { return pass_[k].wanted(); }
     /// Reductions of rows that pass k completes.
     int folds(int k) const {
-        const bool of_totals = totals_ != nullptr && k + 1 == context_.code.passes;
+        const bool of_totals = context_.code.totals.count > 0 && k + 1 == context_.code.passes;
         return of_totals ? 0 : pass_[k].folds();
     }
     /// Where the stage reduces its rows: what they give, from start() to leave().

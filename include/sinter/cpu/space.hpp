@@ -15,6 +15,14 @@ void for_each_bound(const stage_loops& code, const ir::bound_stage& b, F f) {
     for (int k = 0; k < code.stores; ++k)
         if (b.store[k].data != nullptr) f(b.store[k]);
 }
+/// Operand `x` of stage `b` with strides in bytes.
+inline operand bytes_of(const ir::bound_operand& x, int bytes, const ir::bound_stage& b) {
+    operand o{};
+    o.data = static_cast<std::byte*>(x.data);
+    o.bytes = bytes;
+    for (int d = 0; d < b.outer_rank + b.row_rank; ++d) o.stride[d] = x.stride[d] * bytes;
+    return o;
+}
 /// The stride of `o` along axis `a`, which may be no_axis.
 inline int64 stride_of(const ir::bound_operand& o, int a) { return a == no_axis ? 0 : o.stride[a]; }
 

@@ -255,8 +255,14 @@ struct stage_table {
             *to++ = {&fold_ops_of<ir::reduction_op<x.op>, of, x.type>,
                      row ? code_of<C>.reg(x.in[0]) : short{-1},
                      late_of<C>::number(J),
-                     !x.row_constant};
+                     !x.row_constant,
+                     compute_dtype(of) == of ? stored_as(x.in[0]) : short{-1}};
         }
+    }
+    static constexpr short stored_as(int value) {
+        for (int k = 0; k < C::stores; ++k)
+            if (C::stored(k) == value) return static_cast<short>(k);
+        return -1;
     }
     template <int... J>
     static constexpr auto make_totals(ints<J...>) {

@@ -94,49 +94,91 @@ private:
     tally* tally_;
 };
 
-/// Merges what `parts` parts left, computes what follows from the totals and writes it. Without
-/// parts there were no rows.
+/// Folds the columns of row tiles first..end-1 over all rows, from what the stage stored.
+inline void fold_stored(const row_plan& p,
+                        const stage_loops& code,
+                        const ir::bound_stage& b,
+                        int64 first,
+                        int64 end,
+                        std::byte* states) {
+    alignas(arena::line) std::byte small[1024];
+    for (const total_value& t : code.totals) {
+        const operand o = bytes_of(b.store[t.store], code.store_bytes[t.store], b);
+        stream down, along;
+        down.follow(o, p.outer());
+        along.follow(o, p.row());
+        arena memory(small, sizeof small);
+        tally columns(*t.fold, memory, p.row_tiling().step * p.row_tiling().inside);
+        for (int64 i = first; i < end; ++i) {
+            const tile at = p.row_tiling().at(p.row(), i);
+            const std::byte* from = o.data + along.offset(o, p.row(), p.row_tiling(), at);
+            columns.start(at.count);
+            columns.across({const_cast<std::byte*>(from), down.step}, p.outer().length, 0, o.bytes);
+            std::memcpy(states + at.begin * t.fold->bytes,
+                        columns.finish(),
+                        static_cast<std::size_t>(at.count * t.fold->bytes));
+        }
+        states += row_totals::count(p, t) * t.fold->bytes;
+    }
+}
+
+/// Writes tile `t` of a value that follows from totals; `narrow` has room for it.
+inline void store_late(const late_store& s,
+                       const ir::bound_stage& b,
+                       const std::byte* values,
+                       std::byte* narrow,
+                       const loop_space& space,
+                       const tiling& by,
+                       const tile& t) {
+    const int bytes = size_of(s.type);
+    operand o = bytes_of(b.store[s.store], bytes, b);
+    if (o.data == nullptr) return;
+    if (is_narrowed(s.type)) {
+        narrow_lanes(s.type, narrow, values, t.count);
+        values = narrow;
+    }
+    loop_space one;
+    one.push(no_axis, 1);
+    store_lanes(o, values, bytes, space, by, t, one);
+}
+
+/// Merges what `parts` parts left, computes what follows from the totals and writes it, for so many
+/// columns at a time that all of it stays in the nearest cache. Without parts there were no rows.
 inline void finish_totals(const row_plan& p,
                           const stage_loops& code,
                           const ir::bound_stage& b,
                           std::byte* states,
                           int64 parts) {
     const int64 each = row_totals::bytes(p, code);
-    int64 columns = 1;
-    for (const total_value& t : code.totals) columns = std::max(columns, row_totals::count(p, t));
-    const int64 stride = columns * 8;
-    const borrowed late(code.lates * stride + stride);
-    std::byte* from = states;
-    for (const total_value& t : code.totals) {
-        const int64 n = row_totals::count(p, t);
-        if (parts == 0) t.fold->init(from, n);
-        for (int64 i = 1; i < parts; ++i) t.fold->merge(from, from + i * each, n);
-        t.fold->result(from, late.data() + t.late * stride, n);
-        from += n * t.fold->bytes;
-    }
-    if (code.after != nullptr)
-        code.after(late.data(), stride, b.scalar, b.functors, p.row().length);
-    std::byte* const narrow = late.data() + code.lates * stride;
+    bool columns = false;
+    for (const total_value& t : code.totals) columns = columns || t.columns;
     loop_space one;
     one.push(no_axis, 1);
-    for (const late_store& s : code.late_stores) {
-        if (b.store[s.store].data == nullptr) continue;
-        const int bytes = size_of(s.type);
-        operand o{};
-        o.data = static_cast<std::byte*>(b.store[s.store].data);
-        o.bytes = bytes;
-        for (int d = 0; d < b.outer_rank + b.row_rank; ++d)
-            o.stride[d] = b.store[s.store].stride[d] * bytes;
-        const loop_space& space = s.columns ? p.row() : one;
-        const std::byte* values = late.data() + s.late * stride;
-        if (is_narrowed(s.type)) {
-            narrow_lanes(s.type, narrow, values, space.length);
-            values = narrow;
+    const loop_space& wide = columns ? p.row() : one;
+    const tiling blocks(wide, block_elements);
+    const int64 stride = std::max(blocks.step * blocks.inside, int64{1}) * 8;
+    const borrowed late((code.lates + 1) * stride);
+    // Totals of everything are finished with the first block.
+    for (int64 k = 0; k < std::max<int64>(blocks.count, 1); ++k) {
+        const tile block = k < blocks.count ? blocks.at(wide, k) : tile{};
+        std::byte* from = states;
+        for (const total_value& t : code.totals) {
+            const int64 n = t.columns ? block.count : k == 0;
+            std::byte* const at = from + (t.columns ? block.begin * t.fold->bytes : 0);
+            if (parts == 0) t.fold->init(at, n);
+            for (int64 i = 1; i < parts; ++i) t.fold->merge(at, at + i * each, n);
+            t.fold->result(at, late.data() + t.late * stride, n);
+            from += t.fold->bytes * row_totals::count(p, t);
         }
-        const tiling lines(space, space.length, true);
-        for (int64 i = 0; i < lines.count; ++i) {
-            const tile t = lines.at(space, i);
-            store_lanes(o, values + t.begin * bytes, bytes, space, lines, t, one);
+        if (code.after != nullptr)
+            code.after(late.data(), stride, b.scalar, b.functors, block.count);
+        for (const late_store& s : code.late_stores) {
+            const std::byte* const values = late.data() + s.late * stride;
+            std::byte* const narrow = late.data() + code.lates * stride;
+            if (s.columns && block.count > 0)
+                store_late(s, b, values, narrow, p.row(), blocks, block);
+            else if (!s.columns && k == 0)
+                store_late(s, b, values, narrow, one, tiling(one, 1), tiling(one, 1).at(one, 0));
         }
     }
 }

@@ -21,23 +21,24 @@ struct row_columns {
     static constexpr int words = sizeof(states) / sizeof(uint64);
 
     const Kernel& k;
-    states* slots;  // one row of states for each row of the block
-    unsigned row_here;
-    bool first = true;  // no row came in yet
+    states *slots, *mine;  // one row of states for each row of the block; that of this thread's
+    bool first = true;     // no row came in yet
 
     SINTER_DEVICE row_columns(const Kernel& kernel, unsigned char* buffers, unsigned row)
-        : k(kernel), row_here(row) {
+        : k(kernel) {
         if (k.totals.columns_in_shared) {
             slots = reinterpret_cast<states*>(buffers + k.totals.columns_at);
         } else {
             slots = of_group(simt::bid().x / k.g.team);
         }
+        mine = slots + row * k.a.row_length;
     }
     // What the blocks of a team leave, and lies there beforehand where shared memory is too small.
     SINTER_DEVICE states* of_group(int64 group) const {
-        const int64 rows = k.totals.columns_in_shared ? 1 : k.g.rows;
-        return reinterpret_cast<states*>(k.partials + k.totals.columns) +
-               group * rows * k.a.row_length;
+        return reinterpret_cast<states*>(k.partials + k.totals.columns) + group * group_length();
+    }
+    SINTER_DEVICE int64 group_length() const {
+        return (k.totals.columns_in_shared ? 1 : k.g.rows) * k.a.row_length;
     }
     SINTER_DEVICE states get(const states* p) const {
         const auto* from = reinterpret_cast<const uint64*>(p);
@@ -49,19 +50,18 @@ struct row_columns {
     }
     /// Folds an element of this column.
     SINTER_DEVICE void step(int64 column, const ir::registers<C>& v, const ir::registers<C>& row) {
-        states* const mine = slots + row_here * k.a.row_length + column;
         states s;
         if (first) {
             s.clear();
         } else {
-            s = get(mine);
+            s = get(mine + column);
         }
         s.template step<false>(v, row);
         if (k.totals.columns_in_shared) {
-            simt::store_shared<words>(reinterpret_cast<uint64*>(mine),
+            simt::store_shared<words>(reinterpret_cast<uint64*>(mine + column),
                                       bits_as<simt::vec<uint64, words>>(s));
         } else {
-            put(mine, s);
+            put(mine + column, s);
         }
     }
 
@@ -76,9 +76,10 @@ struct row_columns {
         for (int64 c = begin + simt::tid().x; c < end; c += simt::bdim().x) {
             states s;
             s.clear();
+            const states* from = slots + c;
             SINTER_ROLLED
-            for (unsigned r = 0; r < rows; ++r) {
-                states next = get(slots + r * k.a.row_length + c);
+            for (unsigned r = 0; r < rows; ++r, from += k.a.row_length) {
+                states next = get(from);
                 s.merge(next);
             }
             put(to + c, s);
@@ -108,6 +109,8 @@ struct row_columns {
         while (across < each && across < threads) across *= 2;
         const unsigned x = simt::tid().x % across, y = simt::tid().x / across,
                        deep = threads / across;
+        const states* const left_here = of_group(y);
+        const int64 apart = deep * group_length();
         auto* const table = reinterpret_cast<states*>(shared);
         ir::registers<C> v;
         take_scalars(v, k.a);
@@ -117,15 +120,16 @@ struct row_columns {
             const int64 c = begin + x;
             states s;
             s.clear();
+            const states* at = left_here + c;
             SINTER_ROLLED
-            for (unsigned g = y; c < end && g < groups; g += deep) {
+            for (unsigned g = y; c < end && g < groups; g += deep, at += apart) {
                 auto next = bits_as<states>(
-                    simt::load_coherent<words>(reinterpret_cast<const uint64*>(of_group(g) + c)));
+                    simt::load_coherent<words>(reinterpret_cast<const uint64*>(at)));
                 s.merge(next);
             }
-            Sync::template block<12>();
+            // Only one such walk has threads that share a column, so nobody reads the table still.
             table[simt::tid().x] = s;
-            Sync::template block<13>();
+            Sync::template block<12>();
             if (y != 0 || c >= end) continue;
             SINTER_ROLLED
             for (unsigned i = 1; i < deep; ++i) {
