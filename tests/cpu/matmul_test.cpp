@@ -1,6 +1,7 @@
 // The host engine on stages around a contraction, against plain loops.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "sinter/cpu/run.hpp"
@@ -34,7 +35,12 @@ const extents sizes[] = {{1, 1, 1},
                          {515, 520, 3},
                          {130, 4, 70},
                          {3, 95, 53},
-                         {3, 514, 1030}};
+                         {3, 514, 1030},
+                         // a few columns more: rows are read where they lie
+                         {129, 6, 25},
+                         {300, 16, 33},
+                         {65, 31, 40},
+                         {9, 140, 7}};
 
 template <dtype D>
 constexpr stage_builder plain_product() {
@@ -176,12 +182,48 @@ void check_kernels(const sinter::cpu::product_kernels& kernels) {
             }
     }
 }
+// Two runs of rows that lie apart; the vectors of a row end in the next one.
+template <class T>
+void check_row_kernels(const sinter::cpu::product_kernels& kernels) {
+    const auto count = [](int64 n) { return static_cast<std::size_t>(n); };
+    constexpr int64 size = sizeof(T), length = 5, apart = 9;
+    for (int w = 0; w <= sinter::cpu::widest_product(); ++w)
+        for (const sinter::cpu::row_kernel& p : kernels.in_place[w]) {
+            const int64 n = std::min<int64>(3, p.columns);
+            std::vector<T> a(count(p.rows * 20)), b(count(2 * length * p.columns));
+            std::vector<T> c(count(p.rows * n + p.columns));
+            for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 7);
+            for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 5);
+            const auto bytes = [](std::vector<T>& v) {
+                return reinterpret_cast<std::byte*>(v.data());
+            };
+            std::vector<int64> row;
+            for (int64 i = 0; i < p.rows; ++i) row.push_back((p.rows - 1 - i) * 20 * size);
+            const int64 runs[] = {0, apart * size};
+            p.run(bytes(a), row.data(), {runs, 2, length * size}, bytes(b), bytes(c), n * size);
+            int64 wrong = 0;
+            for (int64 i = 0; i < p.rows; ++i)
+                for (int64 j = 0; j < n; ++j) {
+                    T want = 0;
+                    for (int64 k = 0; k < 2 * length; ++k)
+                        want = want +
+                               a[count(row[count(i)] / size + k / length * apart + k % length)] *
+                                   b[count(k * p.columns + j)];
+                    wrong += c[count(i * n + j)] != want;
+                }
+            CHECK(wrong == 0);
+        }
+}
 TEST_CASE("the kernels of all vector widths") {
     using sinter::cpu::product_kernels_for;
     check_kernels<float>(*product_kernels_for<dtype::f32>());
+    check_row_kernels<float>(*product_kernels_for<dtype::f32>());
     check_kernels<double>(*product_kernels_for<dtype::f64>());
+    check_row_kernels<double>(*product_kernels_for<dtype::f64>());
     check_kernels<sinter::uint32>(*product_kernels_for<dtype::i32>());
+    check_row_kernels<sinter::uint32>(*product_kernels_for<dtype::i32>());
     check_kernels<sinter::uint64>(*product_kernels_for<dtype::i64>());
+    check_row_kernels<sinter::uint64>(*product_kernels_for<dtype::i64>());
 }
 
 int blas_calls = 0;
@@ -307,6 +349,44 @@ constexpr stage_builder rounded() {
     const int z = b.core(b.op<op::mul>(x, x), y, dtype::bf16);
     b.store(b.cast(z, dtype::f32));
     return b;
+}
+
+// relu(x w + bias) and its product with an array, of operands as they are.
+constexpr stage_builder layer() {
+    stage_builder b;
+    const int x = b.load(dtype::f32), w = b.load(dtype::f32);
+    const int bias = b.load(dtype::f32), other = b.load(dtype::f32);
+    const int y = b.op<op::relu>(b.op<op::add>(b.core(x, w, dtype::f32), bias));
+    b.store(y);
+    b.store(b.op<op::mul>(y, other));
+    return b;
+}
+TEST_CASE("an epilogue of a product of plain operands, in every layout") {
+    for (const extents& e : sizes)
+        for (const layout l : layouts)
+            for (const layout other : layouts) {
+                if (e[0] * e[1] * e[2] > 100000 && l != other) continue;
+                test_array<float> x(e, other, left), w(e, l, right), bias(e, l, 0b010U);
+                test_array<float> z(e, l, result), y(e, other, result), p(e, l, result);
+                pseudo_random r;
+                for (test_array<float>* a : {&x, &w, &bias, &z})
+                    a->fill([&](int64) { return static_cast<float>(r.number()); });
+                binding b(e, 1);
+                b.load = {x.bound(), w.bound(), bias.bound(), z.bound()};
+                b.store = {y.bound(), p.bound()};
+                sinter::cpu::run(loops_for<stage<layer>, here>(), b.done());
+                int64 wrong = 0;
+                for_each_index({e[0], e[1]}, [&](const extents& i) {
+                    const extents at{i[0], i[1], 0};
+                    double sum = double(bias[at]);
+                    for (int64 k = 0; k < e[2]; ++k)
+                        sum += double(x[{i[0], 0, k}]) * double(w[{0, i[1], k}]);
+                    const double want = std::max(sum, 0.0);
+                    wrong += double(y[at]) != want;
+                    wrong += p[at] != static_cast<float>(want * double(z[at]));
+                });
+                CHECK(wrong == 0);
+            }
 }
 
 TEST_CASE("operands of a bfloat16 product are bfloat16, its sums are float") {

@@ -156,11 +156,28 @@ struct product_kernel {
     void (*run)(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate);
 };
+/// Where the summed elements of a row lie: runs of so many bytes, in bytes from where it begins.
+struct sum_runs {
+    const int64* at;
+    int64 count, bytes;
+};
+/// Multiplies rows that begin at a + row[0], a + row[1], ... where they lie by one panel of the
+/// other operand. Writes whole vectors, in order of the rows.
+struct row_kernel {
+    int rows, columns;
+    void (*run)(const std::byte* a,
+                const int64* row,
+                const sum_runs& sums,
+                const std::byte* b,
+                std::byte* c,
+                int64 ld);
+};
 /// The same for vectors of 16, 32 and 64 bytes, of which run time takes one, and the type that they
 /// multiply.
 struct product_kernels {
     dtype type;
     product_kernel by_width[3];
+    row_kernel in_place[3][2];  // of one vector and of two
     // For products of few columns, n elements on each of four rows or columns that begin at
     // a + at[0], a + at[1], ...: to[r] += row r times x; to[i] += columns at i times x.
     void (*rows)(const std::byte* a, const int64* at, const std::byte* x, std::byte* to, int64 n);

@@ -22,7 +22,7 @@ public:
                 code.side[p.turned],
                 p.axes,
                 p.axes.side[p.turned],
-                p.kernel.rows,
+                p.in_place != nullptr ? 1 : p.kernel.rows,
                 p.kernel.bytes),
           right_(context_,
                  code.side[!p.turned],
@@ -56,14 +56,16 @@ public:
         operand& core = context_.load[code.loads];
         core.bytes = p.kernel.bytes;
         if (!folds_.any() && has_short_rows()) {
-            short_rows_ = m.bytes(p.rows * p.columns * p.kernel.bytes);
-            loop_space all = columns_, nothing;
-            all.push(rows_.axis[0], rows_.extent[0]);
-            all.length = columns_.length * rows_.length;
+            const bool turns = p.in_place == nullptr;
+            short_rows_ = turns ? m.bytes(p.rows * p.columns * p.kernel.bytes) : result_;
+            const loop_space &long_axis = turns ? columns_ : rows_, &row = turns ? rows_ : columns_;
+            loop_space all = long_axis, nothing;
+            all.push(row.axis[0], row.extent[0]);
+            all.length = long_axis.length * row.length;
             nothing.push(no_axis, 1);
             space_ = block_space(all, 1024, nothing, 1);
-            core.stride[columns_.axis[0]] = p.m * p.kernel.bytes;
-            core.stride[rows_.axis[0]] = p.kernel.bytes;
+            core.stride[long_axis.axis[0]] = row.length * p.kernel.bytes;
+            core.stride[row.axis[0]] = p.kernel.bytes;
             epilogue_ =
                 new (m.array<runner>(1)) runner(context_, code.pass[0], space_, rows_are::one);
             return;
@@ -112,7 +114,20 @@ public:
         const bool direct = plain_ != nullptr && column_step() == kernel.bytes && plan_.k > 0;
         const int64 whole_rows = direct ? rows / kernel.rows * kernel.rows : 0,
                     whole_columns = direct ? width / kernel.columns * kernel.columns : 0;
-        for (int64 k = 0; k < plan_.k; k += plan_.depth) {
+        if (plan_.in_place != nullptr) {
+            const int64 most = left_.rows_at_once();
+            for (int64 x = 0; x < rows; x += kernel.rows) {
+                if (x % most == 0)
+                    left_.find_rows(packed_, at_, i + x, std::min(most, rows - x), kernel.rows);
+                const bool whole = x < whole_rows && whole_columns > 0;
+                left_.multiply_rows(*plan_.in_place,
+                                    x % most,
+                                    right,
+                                    whole ? target + x * row_step() : result_ + x * ld,
+                                    whole ? row_step() : ld);
+            }
+        }
+        for (int64 k = 0; plan_.in_place == nullptr && k < plan_.k; k += plan_.depth) {
             const int64 depth = std::min(plan_.depth, plan_.k - k);
             pack_left(i, rows, k, depth);
             if (plan_.interleaved) right_.pack(right, at_, slab, columns, k, depth);
@@ -181,24 +196,27 @@ private:
     /// True where results lie by short rows that the turned product has as columns: they are turned
     /// back before the epilogue, which then walks many of them as one line.
     bool has_short_rows() const {
-        if (!plan_.turned || plan_.few_columns || plan_.row_blocks != 1 || plan_.m > 64 ||
-            rows_.rank != 1 || columns_.rank != 1 || plan_.m == 1 || plan_.n == 1)
+        const bool in_place = plan_.in_place != nullptr;
+        if (plan_.few_columns || rows_.rank != 1 || columns_.rank != 1 || plan_.m == 1 ||
+            plan_.n == 1 || (!in_place && (!plan_.turned || plan_.row_blocks != 1 || plan_.m > 64)))
             return false;
+        const int row = in_place ? columns_.axis[0] : rows_.axis[0];
         for (int k = 0; k < context_.code.stores; ++k) {
             const operand& o = context_.store[k];
-            if (o.data != nullptr && o.stride[rows_.axis[0]] == o.bytes) return true;
+            if (o.data != nullptr && o.stride[row] == o.bytes) return true;
         }
         return false;
     }
     void finish_short_rows(int64 j, int64 columns) {
         operand& core = context_.load[context_.code.loads];
         const int bytes = plan_.kernel.bytes;
-        const int64 row = plan_.m * bytes;
-        copy_block(bytes,
-                   {short_rows_, row, bytes},
-                   {result_, bytes, plan_.row_pitch()},
-                   columns,
-                   plan_.m);
+        const int64 length = plan_.in_place == nullptr ? plan_.m : plan_.n, row = length * bytes;
+        if (short_rows_ != result_)
+            copy_block(bytes,
+                       {short_rows_, row, bytes},
+                       {result_, bytes, plan_.row_pitch()},
+                       columns,
+                       length);
         each_operand([&](operand& o) {
             o.offset = offset_in(batch_, batch_.rank, at_, o);
             if (shares_buffers_) o.staged = nullptr;
@@ -210,14 +228,16 @@ private:
         for (int64 x = 0; x < columns; x += step) {
             tile t;
             t.position[0] = j + x;
-            t.begin = (j + x) * plan_.m;
-            t.count = std::min(step, columns - x) * plan_.m;
+            t.begin = (j + x) * length;
+            t.count = std::min(step, columns - x) * length;
             core.staged = nullptr;
             epilogue_->evaluate(t, range(0, 1));
         }
     }
     void finish(int64 i, int64 rows, int64 j, int64 columns) {
-        if (short_rows_ != nullptr) return finish_short_rows(j, columns);
+        if (short_rows_ != nullptr)
+            return plan_.in_place == nullptr ? finish_short_rows(j, columns)
+                                             : finish_short_rows(i, rows);
         operand& core = context_.load[context_.code.loads];
         if (folds_.any())
             member_ =
@@ -354,11 +374,11 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
     const bool alone = folds_alone(code, b, p);
     const int all = alone ? 1 : Team::size(work);
     // Small products go to threads as they are, if there are enough to be shared evenly.
-    const bool slabs = !p.few_columns && p.shares_slabs(all);
+    const bool slabs = !p.by_rows() && p.shares_slabs(all);
     const bool whole =
-        all == 1 || slabs || p.few_columns || (p.batch >= 4 * all && each_work < 16 * thread_work);
+        all == 1 || slabs || p.by_rows() || (p.batch >= 4 * all && each_work < 16 * thread_work);
     const int threads = whole || p.batch == 0 ? 1 : Team::size(each_work);
-    if (!p.few_columns) p.cut_for(slabs ? all : threads, slabs);
+    if (!p.by_rows()) p.cut_for(slabs ? all : threads, slabs);
     const int workers = whole ? all : threads;
     const int64 each = p.bytes() + engine_bytes(code, panels::room, group);
     const team_memory memory(workers, each), right(whole ? workers : 1, p.slab_bytes());
@@ -366,7 +386,7 @@ void run_product(const stage_loops& code, const ir::bound_stage& b) {
     const team_memory states(1, std::max<int64>(shape.bytes(), 1));
     const product_folds folds(code, b, shape, states.part(0));
     folds.clear();
-    if (p.few_columns) {
+    if (p.by_rows()) {
         const bool moves = right_moves(p, code, b);
         Team::template run<few_columns_part>(workers, p.batch * p.row_blocks, [&](int thread) {
             return few_columns_part{{p, code, b, memory.part(thread), memory.size(), &folds},

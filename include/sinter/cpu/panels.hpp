@@ -167,6 +167,50 @@ public:
         }
     }
 
+    /// Turns to rows [from, from + n), which are multiplied where they lie: in memory, or computed
+    /// row by row in `computed` or where the loop leaves them.
+    void find_rows(std::byte* computed, int64 batch, int64 from, int64 n, int64 unit) {
+        const int64 all = (n + unit - 1) / unit * unit, line = sums_.length * bytes_;
+        if (plain_ == nullptr) {
+            if (row_at_ == nullptr) {
+                row_at_ = context_.memory.array<int64>(most_in_place);
+                runs_ = {new (context_.memory.array<int64>(1)) int64{0}, 1, line};
+            }
+            int64 pitch = line;
+            first_row_ = computed;
+            const int64 length = rows_.extent[rows_.rank - 1], first = from % length;
+            if (by_whole_rows() && first + n <= length) {
+                move_to(batch, 0, from / length);
+                runner_->evaluate(range(0, sums_.length), range(first, n));
+                first_row_ = runner_->value(0).at;
+                pitch = runner_->value(0).line;
+            } else {
+                pack(computed, batch, from, n, 0, sums_.length);
+            }
+            for (int64 r = 0; r < all; ++r) row_at_[r] = std::min(r, n - 1) * pitch;
+            return;
+        }
+        const operand& o = *plain_;
+        if (row_at_ == nullptr) {
+            row_at_ = context_.memory.array<int64>(most_in_place);
+            const int64 length = sums_.extent[sums_.rank - 1], count = sums_.length / length;
+            int64* at = context_.memory.array<int64>(count);
+            for (int64 i = 0; i < count; ++i) at[i] = line_offset(sums_, i, o);
+            runs_ = {at, count, length * bytes_};
+        }
+        offsets(row_at_, from, n, all);
+        first_row_ = o.data + offset_in(batch_, batch_.rank, batch, o);
+    }
+    /// Rows that find_rows() takes best: as many as one block of the loop has.
+    int64 rows_at_once() const { return by_whole_rows() ? lines_ / 8 * 8 : most_in_place; }
+    /// Writes the products of a tile of these rows, from number x on, with a packed panel.
+    void multiply_rows(
+        const row_kernel& by, int64 x, const std::byte* panel, std::byte* to, int64 ld) const {
+        by.run(first_row_, row_at_ + x, runs_, panel, to, ld);
+    }
+    /// Rows that find_rows() takes at most, a multiple of every tile's.
+    static constexpr int64 most_in_place = 128;
+
     /// Packs rows [from, from + n) of summed indices [k, k + depth), counted through all axes of
     /// each kind, in one product of the batch.
     void pack(std::byte* to, int64 batch, int64 from, int64 n, int64 k, int64 depth) {
@@ -178,18 +222,26 @@ public:
             std::memset(to + n / width_ * panel, 0, static_cast<std::size_t>(panel));
         for_each_line(sums_, k, depth, [&](int64 sum, int64 at, int64 run, int64 before) {
             for_each_line(rows_, from, n, [&](int64 row, int64 first, int64 count, int64 done) {
-                for (const input& i : loop_.inputs) {
-                    operand& o = context_.load[i.load];
-                    o.offset = offset_in(batch_, batch_.rank, batch, o) +
-                               line_offset(sums_, sum, o) + line_offset(rows_, row, o);
-                    o.staged = nullptr;
-                }
+                move_to(batch, sum, row);
                 evaluate(to + before * width_ * bytes_, panel, done, first, count, at, run);
             });
         });
     }
 
 private:
+    /// True where a block of the loop has all summed elements of some rows.
+    bool by_whole_rows() const {
+        return plain_ == nullptr && summed_is_inner_ && sums_.rank == 1 && sums_.length <= line_;
+    }
+    /// To one line of sums and of rows.
+    void move_to(int64 batch, int64 sum, int64 row) {
+        for (const input& i : loop_.inputs) {
+            operand& o = context_.load[i.load];
+            o.offset = offset_in(batch_, batch_.rank, batch, o) + line_offset(sums_, sum, o) +
+                       line_offset(rows_, row, o);
+            o.staged = nullptr;
+        }
+    }
     template <int S>
     void copy(std::byte* to, int64 batch, int64 from, int64 n, int64 k, int64 depth) {
         using pack = packer<S>;
@@ -246,6 +298,14 @@ private:
                 block_value v = runner_->value(0);
                 const int64 row_step = summed_is_inner_ ? v.line : bytes_;
                 const int64 sum_step = summed_is_inner_ ? bytes_ : v.line;
+                if (width_ == 1) {  // row by row
+                    copy_block(bytes_,
+                               {to + (done + i) * panel + d * bytes_, bytes_, panel},
+                               {const_cast<std::byte*>(v.at), sum_step, row_step},
+                               sums.count,
+                               rows.count);
+                    continue;
+                }
                 for (int64 r = 0, n = 0; r < rows.count; r += n) {
                     const int64 place = done + i + r, inside = place % width_;
                     n = std::min(width_ - inside, rows.count - r);
@@ -274,6 +334,10 @@ private:
     int bytes_;
     loop_space batch_, rows_, sums_;
     const operand* plain_ = nullptr;  // what is copied
+    // Of rows that are read where they lie.
+    sum_runs runs_{};
+    int64* row_at_ = nullptr;
+    const std::byte* first_row_ = nullptr;
     bool summed_is_inner_ = false;
     int64 line_ = 0, lines_ = 0;  // of what is evaluated at once
     block_space space_;

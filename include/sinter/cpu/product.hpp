@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sinter/cpu/dot.hpp"
+#include "sinter/cpu/row_products.hpp"
 
 namespace sinter::cpu {
 
@@ -148,6 +149,7 @@ constexpr product_kernels product_kernels_from() {
     if constexpr (Told < 32) r.by_width[1] = product_kernel_from<product_avx2<T>>();
     if constexpr (Told < 64) r.by_width[2] = product_kernel_from<product_avx512<T>>();
 #endif
+    add_row_kernels<T, Told>(r);
     return r;
 }
 template <class T, int Bytes = vector_bytes>

@@ -19,6 +19,8 @@ struct product_plan {
     int64 row_blocks = 1, column_blocks = 1;  // column blocks of a slab
     bool interleaved = false;                 // the slab is packed depth by depth
     bool few_columns = false;                 // the left operand is read where it lies
+    const row_kernel* in_place = nullptr;     // for a few more: rows lie in memory, or
+    bool computed_rows = false;               // are computed as they would
     bool left_is_plain;                       // an array as it is
 
     product_plan(const stage_loops& code, const ir::bound_stage& b)
@@ -33,7 +35,10 @@ struct product_plan {
           depth(std::min<int64>(k, 4096 / kernel.bytes)),
           few_columns(has_few_columns(code, b)),
           left_is_plain(detail::plain_side(code.side[turned]) >= 0) {
-        if (!few_columns) return;
+        if (!few_columns) {
+            read_in_place(code, b);
+            return;
+        }
         kernel.rows = 1;
         kernel.columns = 1;
         depth = k;
@@ -41,6 +46,8 @@ struct product_plan {
         rows = std::max<int64>(1, std::min<int64>(m, 512));
         row_blocks = (m + rows - 1) / rows;
     }
+    /// Threads take blocks of rows, each with its own copy of the whole right operand.
+    bool by_rows() const { return few_columns || in_place != nullptr; }
 
     /// True when slabs are shared rather than blocks: the left operand has one block, which is
     /// packed for each of them, and the right one is long or not read again.
@@ -74,17 +81,24 @@ struct product_plan {
     /// Bytes from one row of results to the next, and from column to column: the former not a power
     /// of two, by which the rows of a tile would meet in a few sets of the first cache.
     int64 row_pitch() const {
-        return few_columns ? kernel.bytes : (columns + kernel.columns) * kernel.bytes;
+        // Vectors end in the next row, which is written later.
+        return few_columns           ? kernel.bytes
+               : in_place != nullptr ? n * kernel.bytes
+                                     : (columns + kernel.columns) * kernel.bytes;
     }
     int64 column_pitch() const {
         return few_columns ? (rows + panels::at_once) * kernel.bytes : kernel.bytes;
     }
     int64 result_bytes() const {
-        return few_columns ? columns * column_pitch() : rows * row_pitch();
+        return few_columns
+                   ? columns * column_pitch()
+                   : rows * row_pitch() + (in_place != nullptr ? kernel.columns * kernel.bytes : 0);
     }
     int64 slab_bytes() const { return slab * (interleaved ? depth : k) * kernel.bytes; }
     int64 bytes() const { return packed_bytes() + 2 * result_bytes(); }
-    int64 packed_bytes() const { return few_columns ? 0 : rows * depth * kernel.bytes; }
+    int64 packed_bytes() const {
+        return by_rows() && !computed_rows ? 0 : rows * depth * kernel.bytes;
+    }
 
 private:
     static constexpr int64 most_columns = 4, least_run = 16;
@@ -107,6 +121,37 @@ private:
         };
         return runs(axes.sums, least_run * axes.side[!turn].length) || runs(rows_of, least_run);
     }
+    /// Finds the operand that is better read where it lies, if there is one.
+    void read_in_place(const stage_loops& code, const ir::bound_stage& b) {
+        const row_kernel* const of_width = code.product->in_place[widest_product()];
+        for (const int side : {0, 1}) {
+            const int load = detail::plain_side(code.side[side]);
+            const product_axes::group &of = axes.side[side], &other = axes.side[!side];
+            if (of.length < least_rows || other.length > of_width[1].columns || k == 0) continue;
+            const bool plain = load >= 0 && load < code.loads && (code.counted >> load & 1) == 0 &&
+                               code.load_bytes[load] == kernel.bytes;
+            if (plain ? axes.sums.rank == 0 ||
+                            b.load[load].stride[axes.sums.axis[axes.sums.rank - 1]] != 1
+                      : k > most_computed)
+                continue;
+            in_place = of_width + (other.length > of_width[0].columns);
+            turned = side != 0;
+            m = of.length;
+            n = other.length;
+            kernel.rows = in_place->rows;
+            kernel.columns = in_place->columns;
+            depth = k;
+            slab = columns = kernel.columns;
+            // What is computed stays in the nearest caches.
+            computed_rows = !plain;
+            rows = plain ? panels::most_in_place
+                         : std::max<int64>(
+                               8, std::min(most_computed / k / 8 * 8, panels::most_in_place));
+            row_blocks = (m + rows - 1) / rows;
+            return;
+        }
+    }
+    static constexpr int64 least_rows = 32, most_computed = int64{1} << 15;
     static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
     /// Elements of tiles with these axes as rows and columns: what the kernel computes.
     int64 wasted(int rows_side, int columns_side) const {
