@@ -73,24 +73,24 @@ int main(int argc, char** argv) {
             batch,
             limit);
     } else if (name == "mlp") {
-        measure(nn::sequential(nn::linear(784, 128),
+        measure(nn::sequential{nn::linear(784, 128),
                                nn::relu(),
                                nn::linear(128, 64),
                                nn::relu(),
-                               nn::linear(64, 10)),
+                               nn::linear(64, 10)},
                 sn::shape<2>{1, 784},
                 adam,
                 batch,
                 limit);
     } else if (name == "mnist_cnn") {
-        measure(nn::sequential(nn::conv2d(1, 32, {.kernel = 3}),
+        measure(nn::sequential{nn::conv2d(1, 32, {.kernel = 3}),
                                nn::relu(),
                                nn::max_pool2d(2),
                                nn::conv2d(32, 64, {.kernel = 3}),
                                nn::relu(),
                                nn::max_pool2d(2),
                                nn::flatten(),
-                               nn::linear(5 * 5 * 64, 10)),
+                               nn::linear(5 * 5 * 64, 10)},
                 sn::shape<4>{1, 28, 28, 1},
                 adam,
                 batch,

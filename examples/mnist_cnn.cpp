@@ -37,14 +37,14 @@ private:
 };
 
 auto make_network() {
-    return nn::sequential(nn::conv2d(1, 32, {.kernel = 3}),
+    return nn::sequential{nn::conv2d(1, 32, {.kernel = 3}),
                           nn::relu(),
                           nn::max_pool2d(2),
                           nn::conv2d(32, 64, {.kernel = 3}),
                           nn::relu(),
                           nn::max_pool2d(2),
                           nn::flatten(),
-                          nn::linear(5 * 5 * 64, 10));
+                          nn::linear(5 * 5 * 64, 10)};
 }
 
 struct result {

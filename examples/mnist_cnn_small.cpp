@@ -23,8 +23,8 @@ void train(const examples::training_options& o) {
     const auto test = examples::on_device(data.test, o.where());
 
     // A 3 x 3 filter fits 26 times into 28 pixels: 26 * 26 * 32 numbers reach the dense layer.
-    nn::sequential net(
-        nn::conv2d(1, 32, {.kernel = 3}), nn::relu(), nn::flatten(), nn::linear(26 * 26 * 32, 10));
+    nn::sequential net{
+        nn::conv2d(1, 32, {.kernel = 3}), nn::relu(), nn::flatten(), nn::linear(26 * 26 * 32, 10)};
     std::cout << nn::parameter_count(net) << " parameters\n";
     sn::optim::adam optimizer(sn::optim::parameters_of(net), {.lr = o.lr});
 

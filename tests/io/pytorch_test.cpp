@@ -9,7 +9,7 @@ TEST_CASE("a PyTorch checkpoint of a convolutional network gives PyTorch's logit
     namespace sn = sinter;
     namespace nn = sinter::nn;
     const tensor_test::default_device_scope on(sn::device::host());
-    auto net = nn::sequential(nn::conv2d(1, 4, {.kernel = 3}),
+    auto net = nn::sequential{nn::conv2d(1, 4, {.kernel = 3}),
                               nn::relu(),
                               nn::max_pool2d(2),
                               nn::conv2d(4, 6, {.kernel = 3}),
@@ -17,7 +17,7 @@ TEST_CASE("a PyTorch checkpoint of a convolutional network gives PyTorch's logit
                               nn::batch_norm(6),
                               nn::max_pool2d(2),
                               nn::flatten(),
-                              nn::linear(6 * 5 * 5, 10));
+                              nn::linear(6 * 5 * 5, 10)};
     const auto file = sn::io::load_safetensors("tests/io/pytorch.safetensors");
     sn::io::named_arrays parameters;
     for (const auto& [name, a] : file)

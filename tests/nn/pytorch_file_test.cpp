@@ -17,14 +17,14 @@ double difference_from(const std::string& path) {
     const sn::io::named_arrays saved = sn::io::load_safetensors(path);
     const int64 first = saved.at("0.bias").extents()[0], second = saved.at("3.bias").extents()[0];
     const auto made = [&] {
-        return nn::sequential(nn::conv2d(1, first, {.kernel = 3}),
+        return nn::sequential{nn::conv2d(1, first, {.kernel = 3}),
                               nn::relu(),
                               nn::max_pool2d(2),
                               nn::conv2d(first, second, {.kernel = 3}),
                               nn::relu(),
                               nn::max_pool2d(2),
                               nn::flatten(),
-                              nn::linear(5 * 5 * second, 10));
+                              nn::linear(5 * 5 * second, 10)};
     };
     auto net = made();
     // `logits` is not the network's, so not every array is taken.

@@ -20,11 +20,12 @@ constexpr kernel_part part_of() {
 
 }  // namespace detail
 
-/// Layers one after the other: `sequential(linear(784, 128), relu(), linear(128, 10))`. What it
-/// returns is lazy. Where a layer begins a kernel and an earlier one has, the value before it is
-/// assigned to a variable: one step of the tape, so that a convolution, its bias, relu and pooling
-/// are one launch (two while gradients are recorded, which need what is pooled), and compile time
-/// stays bounded however many layers there are.
+/// Layers one after the other: `sequential{linear(784, 128), relu(), linear(128, 10)}`. Braces make
+/// the layers from left to right, so that a seed gives the same weights with every compiler; in
+/// parentheses C++ leaves the order open. What it returns is lazy. Where a layer begins a kernel
+/// and an earlier one has, the value before it is assigned to a variable: one step of the tape, so
+/// that a convolution, its bias, relu and pooling are one launch (two while gradients are recorded,
+/// which need what is pooled), and compile time stays bounded however many layers there are.
 /// Members are called "0", "1", ..., as in PyTorch.
 template <class... L>
 struct sequential {
