@@ -172,6 +172,36 @@ void add_rows(const std::string& size, int64 m, int64 n) {
         });
 }
 
+// Reductions over the rows of what is computed by rows.
+struct with_totals {
+    matrix x, z, t;
+    vector y;
+};
+void add_totals(const std::string& size, int64 m, int64 n) {
+    const auto make = [m, n] {
+        return with_totals{sample(m, n), sample(m, n), sample(m, n), sample(n)};
+    };
+    compare("(softmax(x) - z) / 8 and its columns" + size, make)
+        .fused([](with_totals& o) {
+            const auto g = (softmax(o.x) - o.z) / 8.0F;
+            evaluate(out(o.t) = g, out(o.y) = sum(g, axis<0>));
+        })
+        .split([](with_totals& o) {
+            o.t = (softmax(o.x) - o.z) / 8.0F;
+            o.y = sum(o.t, axis<0>);
+        });
+    compare("columns of softmax(x) * z" + size, make)
+        .fused([](with_totals& o) { o.y = sum(softmax(o.x) * o.z, axis<0>); })
+        .split([](with_totals& o) {
+            o.t = softmax(o.x);
+            o.y = sum(o.t * o.z, axis<0>);
+        })
+        .split([](with_totals& o) {
+            o.t = softmax(o.x) * o.z;
+            o.y = sum(o.t, axis<0>);
+        });
+}
+
 void add_others() {
     const auto make = [] { return grid_of(1000, 1000); };
     compare("softmax of columns", make)
@@ -249,6 +279,10 @@ const bool added = [] {
     add_rows(", 1000 x 1000", 1000, 1000);
     add_rows(", 50000 x 10", 50'000, 10);
     add_rows(", 8 x 100000", 8, 100'000);
+    add_totals(", 1000 x 1000", 1000, 1000);
+    add_totals(", 50000 x 10", 50'000, 10);
+    add_totals(", 100 x 16384", 100, 16'384);
+    add_totals(", 2 x 500000", 2, 500'000);
     add_others();
     return true;
 }();
