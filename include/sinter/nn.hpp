@@ -5,5 +5,5 @@
 #include "sinter/nn/loss.hpp"
 #include "sinter/nn/norm.hpp"
 #include "sinter/nn/pool.hpp"
-#include "sinter/nn/sequential.hpp"
+#include "sinter/nn/tf32.hpp"
 #include "sinter/sinter.hpp"

@@ -310,6 +310,26 @@ TEST_CASE("a sequence of layers; a kernel ends where the next one must begin") {
         CHECK(ran.temporaries() == 0);
     });
 }
+TEST_CASE("a layer whose products may round keeps its names and its place in a sequence") {
+    on_each_device([](device d) {
+        nn::sequential exact{nn::linear(40, 30), nn::relu(), nn::linear(30, 20)};
+        nn::sequential rounded{
+            nn::tf32{exact.at<0>()}, nn::relu(), nn::tf32{exact.at<2>()}};  // the same weights
+        const auto names = [](auto& m) {
+            std::string all;
+            nn::for_each_member(m, [&](const std::string& name, auto&) { all += name + " "; });
+            return all;
+        };
+        CHECK(names(rounded) == "0.weight 0.bias 2.weight 2.bias ");
+        CHECK(names(rounded) == names(exact));
+        const variable<float, 2> x(put<float, 2>(random({10, 40}), d));
+        const variable<float, 2> y = exact(x * 1.2345678F), z = rounded(x * 1.2345678F);
+        const auto want = get(sn::detach(y)), got = get(sn::detach(z));
+        CHECK((got.of == want.of) == d.is_host());
+        CHECK(difference(got, want, 0x1p-9, 0x1p-7) == "");
+    });
+}
+
 TEST_CASE("flatten sees a variable as it lies, forth and back") {
     on_each_device([](device) {
         const variable<double, 3> x(wave(shape<3>{2, 3, 2}, 0));
