@@ -70,6 +70,59 @@ void check_matmul() {
             }
     });
 }
+// Values that are not exact, shapes at random: no element is further from the sum in double than
+// k roundings of the sum of magnitudes, and one of the element.
+template <class T>
+void check_bound(double type_rounding, double sum_rounding) {
+    using V = exact_t<T>;
+    on_each_device([&](device d) {
+        constexpr int64 extents_of[] = {1, 2, 3, 5, 7, 11, 16, 31, 37, 53, 64, 67, 101, 131, 257};
+        random_numbers numbers(7);
+        const auto pick = [&] { return extents_of[numbers.below(std::size(extents_of))]; };
+        const auto thirds = [&](const extents& e) {
+            values<V> v(e);
+            for (V& x : v.of) x = static_cast<double>(numbers.below(2001)) / 3000.0 - 0.31;
+            return as_reals(stored<T>(v));
+        };
+        for (int i = 0; i < 12; ++i) {
+            const size s{pick(), pick(), pick()};
+            CAPTURE(s.m);
+            CAPTURE(s.n);
+            CAPTURE(s.k);
+            const layout l = layouts[numbers.below(std::size(layouts))];
+            const reals va = thirds({s.m, s.k}), vb = thirds({s.k, s.n}), vc = thirds({s.n}),
+                        vr = thirds({s.m, s.n});
+            const auto a = put<T, 2>(va, d, l), b = put<T, 2>(vb, d), r = put<T, 2>(vr, d, l);
+            const auto c = put<T, 1>(vc, d);
+            const reals plain = get(tensor<T, 2>(matmul(a, b))),
+                        fused = get(tensor<T, 2>(relu(matmul(a * 2, b - 1) + c) + r * 2));
+            // What the product's operands are rounded to.
+            const reals less = as_reals(stored<T>(map([](double x) { return x - 1; }, vb)));
+            const auto magnitude = [](double x) { return std::fabs(x); };
+            const reals ab = product(va, vb),
+                        sum_ab = product(map(magnitude, va), map(magnitude, vb)),
+                        inner = product(va, less),
+                        sum_inner = product(map(magnitude, va), map(magnitude, less));
+            const double k = static_cast<double>(s.k);
+            int64 wrong = 0;
+            for (std::size_t j = 0; j < plain.of.size(); ++j) {
+                wrong += std::fabs(plain.of[j] - ab.of[j]) >
+                         k * sum_rounding * sum_ab.of[j] + type_rounding * std::fabs(ab.of[j]);
+                const double shift = vc.of[j % at(s.n)], add = 2 * vr.of[j];
+                const double want = std::max(2 * inner.of[j] + shift, 0.0) + add;
+                const double all = 2 * sum_inner.of[j] + std::fabs(shift) + std::fabs(add);
+                wrong += std::fabs(fused.of[j] - want) >
+                         (k + 3) * sum_rounding * all + type_rounding * std::fabs(want);
+            }
+            CHECK(wrong == 0);
+        }
+    });
+}
+TEST_CASE("matmul: sums of what is not exact stay within their bound") {
+    check_bound<float>(0, 0x1p-23);
+    check_bound<double>(0, 0x1p-52);
+    check_bound<bfloat16>(0x1p-8, 0x1p-23);
+}
 TEST_CASE("matmul: float") { check_matmul<float>(); }
 TEST_CASE("matmul: double") { check_matmul<double>(); }
 TEST_CASE("matmul: bfloat16") { check_matmul<bfloat16>(); }
