@@ -130,7 +130,7 @@ void run_long_rows(const row_plan& p,
                 w.engine.copy_part(pass, f, states + (chunk * folds + f) * each);
         }
     };
-    if (totals != nullptr) lead.engine.totals().start();
+    if (totals != nullptr) lead.engine.totals().start(totals);
     for (int64 i = 0; i < p.outer_tiling().count; ++i) {
         lead.engine.begin(i);
         for (int k = 0; k < code.passes; ++k) {
@@ -241,7 +241,7 @@ void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stag
         return finish_totals(p, code, b, states.data(), 1);
     }
     const auto run_part = [&](row_engine& e, int64 i) {
-        e.totals().start();
+        e.totals().start(parts == 1 ? states.data() : nullptr);
         for (int64 t = tiles * i / parts; t < tiles * (i + 1) / parts; ++t) e.run(t);
         e.totals().leave(states.data() + i * each);
     };

@@ -14,11 +14,12 @@ public:
           memory_(&memory),
           room_(std::max(whole_groups(most_rows), most_rows <= narrow ? narrow : 0) * f.bytes) {}
 
-    /// Begins n rows.
-    void start(int64 n) {
+    /// Begins n rows, whose states may come to lie at `place` if it is not null.
+    void start(int64 n, std::byte* place = nullptr) {
         rows_ = n;
         blocks_ = 0;
         taken_ = 0;
+        if (open_ == nullptr && n > narrow) open_ = place;  // fewer take more room than that
     }
     /// A line of n elements for every row, the first of which is element `at`.
     void along(const block_value& x, int64 n, int64 at) {

@@ -28,20 +28,30 @@ public:
     /// Bytes that the states of a part take.
     static int64 bytes(const row_plan& p, const stage_loops& code) {
         int64 n = 0;
-        for (const total_value& t : code.totals) n += t.fold->bytes * count(p, t);
+        for (const total_value& t : code.totals) n += room(p, t);
         return n;
+    }
+    /// The part of these that total `t` has: the next one is aligned as well.
+    static int64 room(const row_plan& p, const total_value& t) {
+        return (count(p, t) * t.fold->bytes + 15) / 16 * 16;
     }
     /// How many values total `t` has.
     static int64 count(const row_plan& p, const total_value& t) {
         return t.columns ? p.row().length : 1;
     }
 
-    void start() {
-        for (int k = 0; k < code_.totals.count; ++k)
-            for (int64 i = first_[k]; i < first_[k + 1]; ++i)
-                tally_[i].start(code_.totals[k].columns
-                                    ? plan_.row_tiling().at(plan_.row(), i - first_[k]).count
-                                    : 1);
+    /// Where there is only one part, states of columns lie from the beginning where leave() would
+    /// copy them to.
+    void start(std::byte* place) {
+        for (int k = 0; k < code_.totals.count; ++k) {
+            std::byte* at = place;
+            for (int64 i = first_[k]; i < first_[k + 1]; ++i) {
+                const int64 n = size_of_tally(k, i);
+                tally_[i].start(n, at);
+                if (at != nullptr) at += n * code_.totals[k].fold->bytes;
+            }
+            if (place != nullptr) place += room(plan_, code_.totals[k]);
+        }
     }
     /// Takes the values of tile `i` of the row, `across` of them, for `rows` rows; output f of the
     /// pass is the f-th total of elements.
@@ -71,19 +81,24 @@ public:
     }
     /// Copies the states: those of one total after those of the other.
     void leave(std::byte* to) {
-        for (int k = 0; k < code_.totals.count; ++k)
+        for (int k = 0; k < code_.totals.count; ++k) {
+            std::byte* at = to;
             for (int64 i = first_[k]; i < first_[k + 1]; ++i) {
-                const int64 n = code_.totals[k].columns
-                                    ? plan_.row_tiling().at(plan_.row(), i - first_[k]).count
-                                    : 1;
-                std::memcpy(to,
-                            tally_[i].finish(),
-                            static_cast<std::size_t>(n * code_.totals[k].fold->bytes));
-                to += n * code_.totals[k].fold->bytes;
+                const int64 bytes = size_of_tally(k, i) * code_.totals[k].fold->bytes;
+                const std::byte* const from = tally_[i].finish();
+                if (from != at) std::memcpy(at, from, static_cast<std::size_t>(bytes));
+                at += bytes;
             }
+            to += room(plan_, code_.totals[k]);
+        }
     }
 
 private:
+    /// How many states tally `i`, one of total `k`, has.
+    int64 size_of_tally(int k, int64 i) const {
+        return code_.totals[k].columns ? plan_.row_tiling().at(plan_.row(), i - first_[k]).count
+                                       : 1;
+    }
     int64 columns_of_tile(int k) const {
         const tiling& t = plan_.row_tiling();
         return code_.totals[k].columns ? std::min(t.step * t.inside, plan_.row().length) : 1;
@@ -118,7 +133,7 @@ inline void fold_stored(const row_plan& p,
                         columns.finish(),
                         static_cast<std::size_t>(at.count * t.fold->bytes));
         }
-        states += row_totals::count(p, t) * t.fold->bytes;
+        states += row_totals::room(p, t);
     }
 }
 
@@ -168,7 +183,7 @@ inline void finish_totals(const row_plan& p,
             if (parts == 0) t.fold->init(at, n);
             for (int64 i = 1; i < parts; ++i) t.fold->merge(at, at + i * each, n);
             t.fold->result(at, late.data() + t.late * stride, n);
-            from += t.fold->bytes * row_totals::count(p, t);
+            from += row_totals::room(p, t);
         }
         if (code.after != nullptr)
             code.after(late.data(), stride, b.scalar, b.functors, block.count);
