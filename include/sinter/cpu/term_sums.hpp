@@ -4,6 +4,7 @@
 // cache. As for matrix products, x86 has a loop for 64 and for 32 bytes beside that of 16.
 #pragma once
 
+#include "sinter/core/std_parts.hpp"
 #include "sinter/cpu/product.hpp"
 
 namespace sinter::cpu {
