@@ -34,7 +34,7 @@ values<V> batched(const values<V>& a, const values<V>& b) {
     return r;
 }
 template <class T>
-values<exact_t<T>> stored(const values<exact_t<T>>& v) {
+values<exact_t<T>> stored_exactly(const values<exact_t<T>>& v) {
     using V = exact_t<T>;
     return map([](V x) { return static_cast<V>(element_of<T>(x)); }, v);
 }
@@ -75,7 +75,7 @@ void check_types() {
                 const tensor<T, 3> c = matmul(a, b);
                 CHECK(ran.launches() == (want.size() > 0 || d.is_host() ? 1 : 0));
                 CHECK(ran.temporaries() == 0);
-                CHECK(difference(get(c), stored<T>(want)) == "");
+                CHECK(difference(get(c), stored_exactly<T>(want)) == "");
             }
     });
 }

@@ -107,10 +107,10 @@ TEST_CASE("map: vectors wherever operands allow them") {
 }
 
 TEST_CASE("map: strided, negative, broadcast and permuted operands of up to eight axes") {
-    struct layout {
+    struct placed_layout {
         std::vector<int64> extent, x, y, out;
     };
-    const layout layouts[] = {
+    const placed_layout layouts[] = {
         {{}, {}, {}, {}},
         {{1}, {5}, {7}, {1}},
         {{13}, {3}, {-2}, {1}},
@@ -123,7 +123,7 @@ TEST_CASE("map: strided, negative, broadcast and permuted operands of up to eigh
          {1, 2, 6, 12, 36, 72, 144, 432},
          {432, 144, 72, 24, 12, 6, 2, 1}},
     };
-    for (const layout& l : layouts) {
+    for (const placed_layout& l : layouts) {
         int64 n = 1;
         for (const int64 e : l.extent) n *= e;
         // Negative strides start from the far end.

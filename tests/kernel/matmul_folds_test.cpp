@@ -52,7 +52,7 @@ emulator::result check(const space& e,
     s.b.folded = what;
     const auto r = run<stage<folded<d>>>(s, limits);
 
-    std::vector<double> sums(static_cast<std::size_t>(results)), tops(sums.size()), sizes(sums);
+    std::vector<double> sums(static_cast<std::size_t>(results)), tops(sums.size()), absolutes(sums);
     for (double& t : tops) t = -std::numeric_limits<double>::infinity();
     bool same = true;
     for (int64 p = 0; p < e.batch; ++p)
@@ -65,7 +65,7 @@ emulator::result check(const space& e,
                 x = std::max(x + static_cast<double>(number_of(bias[j])), 0.0);
                 const auto at = static_cast<std::size_t>(p * step_batch + i * step_m + j * step_n);
                 sums[at] += x;
-                sizes[at] += std::fabs(x);
+                absolutes[at] += std::fabs(x);
                 tops[at] = std::max(tops[at], x);
                 if (keeps) same &= close(z[(p * e.m + i) * e.n + j], x, 64);
             }
@@ -74,26 +74,26 @@ emulator::result check(const space& e,
         const auto at = static_cast<std::size_t>(i);
         const bool exists = e.batch * e.m * e.n > 0;
         if (sinter::same_v<T, half> && 2 * sums[at] > 65504) continue;  // overflows
-        same &=
-            std::fabs(static_cast<double>(number_of(sum[i])) - 2 * sums[at]) <= 1e-5 * sizes[at] ||
-            close(sum[i], 2 * sums[at], 64);
+        same &= std::fabs(static_cast<double>(number_of(sum[i])) - 2 * sums[at]) <=
+                    1e-5 * absolutes[at] ||
+                close(sum[i], 2 * sums[at], 64);
         if (exists) same &= close(top[i], tops[at], 64);
     }
     CHECK(same);
     return r;
 }
 
-constexpr space sizes[] = {{1, 1, 1, 1},
-                           {1, 5, 3, 0},
-                           {2, 17, 33, 7},
-                           {1, 64, 64, 16},
-                           {1, 65, 63, 17},
-                           {3, 130, 70, 5},
-                           {1, 1, 150, 20},
-                           {2, 150, 1, 20}};
+constexpr space folded_sizes[] = {{1, 1, 1, 1},
+                                  {1, 5, 3, 0},
+                                  {2, 17, 33, 7},
+                                  {1, 64, 64, 16},
+                                  {1, 65, 63, 17},
+                                  {3, 130, 70, 5},
+                                  {1, 1, 150, 20},
+                                  {2, 150, 1, 20}};
 
 TEST_CASE("matmul: rows, columns and more folded in its kernel") {
-    for (const space& e : sizes)
+    for (const space& e : folded_sizes)
         for (const unsigned what : foldings) {
             check<float>(e, what, true);
             check<bfloat16>(e, what, what % 2 == 0, 3);

@@ -16,12 +16,12 @@ using tensor_test::put;
 using tensor_test::random;
 
 /// A linear model: w is used twice, so that its gradient has two parts.
-struct model {
+struct line_model {
     sn::variable<float, 2> w;
     sn::variable<float, 1> b;
     sn::tensor<float, 2> x, y;
 
-    explicit model(device d)
+    explicit line_model(device d)
         : w(put<float, 2>(random({3, 3}, 1), d).clone()),
           b(put<float, 1>(random({3}, 2), d).clone()),
           x(put<float, 2>(random({8, 3}, 3), d)),
@@ -37,7 +37,7 @@ struct model {
 
 TEST_CASE("backward writes gradients into the arena, and a step is one launch") {
     on_each_device([](device d) {
-        model m(d), by_hand(d);
+        line_model m(d), by_hand(d);
         optim::sgd opt(optim::parameters<float>().add("w", m.w).add("b", m.b), {.lr = 0.1});
         const float* const g = opt.memory().gradients.data();
         CHECK(m.w.value().data() == opt.memory().values.data());
@@ -84,7 +84,7 @@ TEST_CASE("backward writes gradients into the arena, and a step is one launch") 
 TEST_CASE(
     "a variable may be adopted between forward and backward, and without a gradient it rests") {
     on_each_device([](device d) {
-        model m(d), same(d);
+        line_model m(d), same(d);
         const auto loss = m.loss(true);
         optim::sgd opt(optim::parameters<float>().add("w", m.w).add("b", m.b), {.lr = 0.1});
         loss.backward();
@@ -107,7 +107,7 @@ TEST_CASE(
 }
 
 TEST_CASE("an array that a step has changed is noticed by a gradient that still needs it") {
-    model m(device::host());
+    line_model m(device::host());
     optim::sgd opt(optim::parameters<float>().add("w", m.w).add("b", m.b), {.lr = 0.1});
     const auto late = m.loss(true);
     m.loss().backward();

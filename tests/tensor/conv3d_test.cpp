@@ -13,7 +13,7 @@ struct volume_case {
     extents input, filters;
     int64 stride[3], dilation[3], around;
 };
-const volume_case cases[] = {
+const volume_case volume_cases[] = {
     {{2, 4, 5, 6, 3}, {4, 2, 3, 2, 3}, {1, 1, 1}, {1, 1, 1}, 0},
     {{1, 5, 4, 5, 2}, {3, 3, 2, 3, 2}, {2, 1, 2}, {1, 2, 1}, 1},
     {{1, 3, 3, 3, 1}, {1, 1, 1, 1, 1}, {1, 1, 1}, {1, 1, 1}, 0},
@@ -23,7 +23,7 @@ const volume_case cases[] = {
 // Eighths up to 4: products and their sums are exact.
 TEST_CASE("conv3d and its gradients are exact where sums are") {
     on_each_device([](device d) {
-        for (const volume_case& c : cases) {
+        for (const volume_case& c : volume_cases) {
             CAPTURE(sn::shape_text(c.input.data(), 5));
             extents out{c.input[0], 0, 0, 0, c.filters[0]};
             for (std::size_t k = 0; k < 3; ++k)

@@ -14,7 +14,7 @@ struct group_case {
     int64 images, height, width, groups, channels, filters;  // of a group
     int64 kernel[2], stride[2], dilation[2], around;
 };
-const group_case cases[] = {
+const group_case group_cases[] = {
     {2, 6, 5, 3, 2, 4, {3, 2}, {2, 1}, {1, 2}, 1},
     {1, 5, 7, 1, 3, 5, {2, 2}, {1, 1}, {1, 1}, 0},  // one group: as without
     {2, 5, 4, 5, 1, 1, {3, 3}, {1, 1}, {1, 1}, 1},  // as many as channels
@@ -59,7 +59,7 @@ struct expected {
 // Eighths up to 4: products and their sums are exact.
 TEST_CASE("conv2d in groups and its gradients are exact where sums are, in every layout") {
     on_each_device([](device d) {
-        for (const group_case& c : cases) {
+        for (const group_case& c : group_cases) {
             CAPTURE(c.groups);
             CAPTURE(c.channels);
             CAPTURE(c.filters);
@@ -86,7 +86,7 @@ TEST_CASE("conv2d in groups and its gradients are exact where sums are, in every
 
 TEST_CASE("what surrounds a convolution in groups is part of its kernel") {
     on_each_device([](device d) {
-        const expected e(cases[3]);
+        const expected e(group_cases[3]);
         const auto a = put<float, 4>(e.x, d), b = put<float, 4>(e.w, d);
         const auto z = put<float, 1>(random({6}, 4), d);
         const auto layer = relu(conv2d(a * 2.F, b, {}, groups(2)) + z);
