@@ -85,6 +85,26 @@ private:
     fs::path path_;
 };
 
+inline const train::progress_options silent{.quiet = true};
+
+/// The losses of all batches, as they are on the device.
+struct loss_log {
+    std::vector<float> losses;
+    auto callback() {
+        return [this](train::fit_state& s) {
+            losses.push_back(s.loss.on_host().as<float, 0>().item());
+        };
+    }
+};
+/// What a folder holds, in order.
+inline std::vector<std::string> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    for (const auto& e : fs::directory_iterator(folder))
+        names.push_back(e.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 /// The same numbers, bit for bit.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
