@@ -130,9 +130,7 @@ private:
             if (of.length < least_rows || other.length > of_width[1].columns || k == 0) continue;
             const bool plain = load >= 0 && load < code.loads && (code.counted >> load & 1) == 0 &&
                                code.load_bytes[load] == kernel.bytes;
-            if (plain ? axes.sums.rank == 0 ||
-                            b.load[load].stride[axes.sums.axis[axes.sums.rank - 1]] != 1
-                      : k > most_computed)
+            if (plain ? !along_sums(b, load, 1) : k > most_computed || !lies_in_rows(code, b, side))
                 continue;
             in_place = of_width + (other.length > of_width[0].columns);
             turned = side != 0;
@@ -150,6 +148,18 @@ private:
             row_blocks = (m + rows - 1) / rows;
             return;
         }
+    }
+    /// True when every array that a side is computed from lies along the sums, or is the same for
+    /// all of them; what lies across is turned round as it is packed, in larger pieces.
+    bool lies_in_rows(const stage_loops& code, const ir::bound_stage& b, int side) const {
+        for (const input& i : code.side[side].inputs)
+            if (!along_sums(b, i.load, 0) && !along_sums(b, i.load, 1)) return false;
+        return true;
+    }
+    bool along_sums(const ir::bound_stage& b, int load, int64 stride) const {
+        return axes.sums.rank == 0
+                   ? stride == 0
+                   : b.load[load].stride[axes.sums.axis[axes.sums.rank - 1]] == stride;
     }
     static constexpr int64 least_rows = 32, most_computed = int64{1} << 15;
     static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
