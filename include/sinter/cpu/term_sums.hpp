@@ -36,6 +36,7 @@ struct term_sums_of : term_lanes<T, Bytes> {
     }
 };
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+// Written out for the reason that product.hpp gives.
 template <class T>
 struct term_sums_avx2 : term_lanes<T, 32> {
     using typename term_lanes<T, 32>::vector;
