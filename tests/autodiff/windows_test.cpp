@@ -42,12 +42,36 @@ TEST_CASE("gradients of convolutions are convolutions: three launches, and nothi
     });
 }
 
+TEST_CASE("the gradients of a convolution have gradients, of both operands") {
+    on_each_device([](device) {
+        const var<4> x = normal<4>({{1, 4, 4, 2}}), w = normal<4>({{2, 2, 2, 2}});
+        const sn::shape<4> in = x.extents(), filters = w.extents();
+        struct slide {
+            conv_options<2> o;
+            padding p;
+        };
+        for (const auto& [o, p] : {slide{{{2, 1}, {1, 2}}, padding(1, 2)},
+                                   slide{{{1, 3}, {3, 1}}, padding(1)},
+                                   slide{{{3, 2}, {1, 2}}, sn::same}}) {
+            const var<4> y = normal<4>(shape_of(conv2d(x, w, o, p)));
+            CHECK(agrees(
+                [&](auto& g, auto& k) { return tanh(conv2d_input_gradient(g, k, in, o, p)); },
+                y,
+                w));
+            CHECK(agrees(
+                [&](auto& v, auto& g) { return conv2d_filter_gradient(v, g * g, filters, o, p); },
+                x,
+                y));
+        }
+    });
+}
+
 TEST_CASE("transposed convolutions and convolutions of sequences") {
     on_each_device([](device) {
         const var<4> y = normal<4>({{2, 3, 2, 3}}), w = normal<4>({{3, 2, 3, 2}});
         CHECK(agrees(
             [](auto& v, auto& k) {
-                return conv_transpose2d(v, k, {{2, 3}}, padding(1));
+                return conv_transpose2d(v, k, {{2, 3}, {2, 1}}, padding(1), {1, 2});
             },
             y,
             w));

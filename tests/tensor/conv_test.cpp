@@ -97,6 +97,38 @@ TEST_CASE("conv2d and its gradients are exact where sums are, for every type and
     });
 }
 
+// The three modes of every case with values that are not exact.
+template <class T>
+void check_bounds(double type_rounding, double sum_rounding) {
+    on_each_device([&](device d) {
+        for (const conv_case& c : cases) {
+            CAPTURE(sn::shape_text(c.input.data(), 4));
+            CAPTURE(sn::shape_text(c.filters.data(), 4));
+            const reals x = inexact<T>(c.input, 1), w = inexact<T>(c.filters, 2),
+                        g = inexact<T>(result_of(c), 3);
+            product_sums y(g.shape), dx(c.input), dw(c.filters);
+            for_each_product(c, g.shape, [&](std::size_t i, std::size_t f, std::size_t o) {
+                y.add(o, x.of[i], w.of[f]);
+                dx.add(i, g.of[o], w.of[f]);
+                dw.add(f, g.of[o], x.of[i]);
+            });
+            const conv_options<2> o = options_of(c);
+            const padding p = padding_of(c);
+            const auto a = put<T, 4>(x, d), b = put<T, 4>(w, d), h = put<T, 4>(g, d);
+            const tensor<T, 4> r = conv2d(a, b, o, p);
+            CHECK(y.exceeded(get(r), type_rounding, sum_rounding) == "");
+            const tensor<T, 4> q = conv2d_input_gradient(h, b, a.extents(), o, p);
+            CHECK(dx.exceeded(get(q), type_rounding, sum_rounding) == "");
+            const tensor<T, 4> f = conv2d_filter_gradient(a, h, b.extents(), o, p);
+            CHECK(dw.exceeded(get(f), type_rounding, sum_rounding) == "");
+        }
+    });
+}
+TEST_CASE("conv2d and its gradients stay within k roundings of the sum of magnitudes") {
+    check_bounds<float>(0, 0x1p-23);
+    check_bounds<bfloat16>(0x1p-8, 0x1p-23);
+}
+
 TEST_CASE("conv2d of bfloat16 and integers; an NCHW array enters by permute") {
     on_each_device([](device d) {
         const conv_case& c = cases[0];
@@ -219,29 +251,35 @@ TEST_CASE("conv_transpose2d enlarges what conv2d with its filters shrinks") {
 
 TEST_CASE("conv1d and its gradients") {
     on_each_device([](device d) {
-        const reals x = random({2, 9, 3}, 1), w = random({4, 3, 3}, 2);
         const int64 n = (9 + 2 - 2 * 2 - 1) / 2 + 1;
-        const reals g = random({2, n, 4}, 3);
-        reals y(g.shape), dx(x.shape), dw(w.shape);
-        for_each_index({2, n, 4, 3, 3}, [&](const extents& i) {
-            const int64 p = i[1] * 2 + i[3] * 2 - 1;
-            if (p < 0 || p >= 9) return;
-            const std::size_t in = at((i[0] * 9 + p) * 3 + i[4]),
-                              to = at((i[0] * n + i[1]) * 4 + i[2]),
-                              f = at((i[2] * 3 + i[3]) * 3 + i[4]);
-            y.of[to] += x.of[in] * w.of[f];
-            dx.of[in] += g.of[to] * w.of[f];
-            dw.of[f] += g.of[to] * x.of[in];
-        });
-        const auto a = put<float, 3>(x, d), b = put<float, 3>(w, d), h = put<float, 3>(g, d);
-        const conv_options<1> o{{2}, {2}};
-        CHECK(difference(get(tensor<float, 3>(conv1d(a, b, o, padding(1)))), y) == "");
-        CHECK(difference(
-                  get(tensor<float, 3>(conv1d_input_gradient(h, b, a.extents(), o, padding(1)))),
-                  dx) == "");
-        CHECK(difference(
-                  get(tensor<float, 3>(conv1d_filter_gradient(a, h, b.extents(), o, padding(1)))),
-                  dw) == "");
+        const extents of_x{2, 9, 3}, of_w{4, 3, 3}, of_g{2, n, 4};
+        for (const bool exact : {true, false}) {
+            CAPTURE(exact);
+            const reals x = exact ? random(of_x, 1) : inexact<float>(of_x, 1),
+                        w = exact ? random(of_w, 2) : inexact<float>(of_w, 2),
+                        g = exact ? random(of_g, 3) : inexact<float>(of_g, 3);
+            product_sums y(of_g), dx(of_x), dw(of_w);
+            for_each_index({2, n, 4, 3, 3}, [&](const extents& i) {
+                const int64 p = i[1] * 2 + i[3] * 2 - 1;
+                if (p < 0 || p >= 9) return;
+                const std::size_t in = at((i[0] * 9 + p) * 3 + i[4]),
+                                  to = at((i[0] * n + i[1]) * 4 + i[2]),
+                                  f = at((i[2] * 3 + i[3]) * 3 + i[4]);
+                y.add(to, x.of[in], w.of[f]);
+                dx.add(in, g.of[to], w.of[f]);
+                dw.add(f, g.of[to], x.of[in]);
+            });
+            const auto a = put<float, 3>(x, d), b = put<float, 3>(w, d), h = put<float, 3>(g, d);
+            const conv_options<1> o{{2}, {2}};
+            const padding p(1);
+            const tensor<float, 3> r = conv1d(a, b, o, p),
+                                   q = conv1d_input_gradient(h, b, a.extents(), o, p),
+                                   f = conv1d_filter_gradient(a, h, b.extents(), o, p);
+            const double rounding = exact ? 0 : 0x1p-23;
+            CHECK(y.exceeded(get(r), 0, rounding) == "");
+            CHECK(dx.exceeded(get(q), 0, rounding) == "");
+            CHECK(dw.exceeded(get(f), 0, rounding) == "");
+        }
     });
 }
 

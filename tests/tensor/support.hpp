@@ -350,6 +350,40 @@ constexpr double tolerance() {
     return std::is_same_v<T, double> ? 1e-13 : std::is_same_v<T, float> ? 2e-6 : 8e-3;
 }
 
+/// What sums of products are and what may be lost in them: in double, with the sum of magnitudes
+/// and the number of products of each element.
+struct product_sums {
+    reals of, magnitude, products;
+    explicit product_sums(const extents& e) : of(e), magnitude(e), products(e) {}
+    void add(std::size_t to, double x, double y) {
+        of.of[to] += x * y;
+        magnitude.of[to] += std::fabs(x * y);
+        products.of[to] += 1;
+    }
+    /// Empty when every element is within k roundings of k magnitudes, in the type that adds up,
+    /// and one of its own.
+    std::string exceeded(const reals& got, double type_rounding, double sum_rounding) const {
+        if (got.shape != of.shape) return "another shape";
+        for (std::size_t i = 0; i < of.of.size(); ++i) {
+            const double error = std::fabs(got.of[i] - of.of[i]);
+            const double bound = products.of[i] * sum_rounding * magnitude.of[i] +
+                                 type_rounding * std::fabs(of.of[i]);
+            if (!(error <= bound))
+                return "at " + std::to_string(i) + ": off by " + std::to_string(error / bound) +
+                       " times the bound";
+        }
+        return {};
+    }
+};
+/// Values of type T that are not exact in binary.
+template <class T>
+reals inexact(const extents& e, unsigned long seed) {
+    random_numbers r(seed);
+    reals v(e);
+    for (double& x : v.of) x = rounded<T>(static_cast<double>(r.below(2001)) / 3000.0 - 0.31);
+    return v;
+}
+
 /// The text of the error of type E that f() throws; empty when there is none.
 template <class E = sn::error, class F>
 std::string error_of(F f) {
