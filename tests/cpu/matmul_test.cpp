@@ -29,6 +29,8 @@ const extents sizes[] = {{1, 1, 1},
                          {100, 1, 300},
                          {1, 100, 9},
                          {61, 70, 70},
+                         {44, 67, 19},
+                         {40, 66, 30},
                          {520, 3, 261},
                          {5, 530, 261},
                          {520, 1, 2},
@@ -119,7 +121,8 @@ TEST_CASE("a batch, several summed axes") {
                              extents{2, 2, 4, 3, 0, 2},
                              extents{2, 2, 4, 3, 2, 0},
                              extents{0, 2, 4, 3, 2, 3},
-                             extents{9, 1, 33, 70, 2, 64}})
+                             extents{9, 1, 33, 70, 2, 64},
+                             extents{2, 1, 41, 17, 3, 13}})
         for (const layout la : layouts)
             for (const layout lb : layouts) {
                 if (e[0] * e[1] * e[2] * e[3] * e[4] * e[5] > 100000 && la != lb) continue;
@@ -145,41 +148,40 @@ TEST_CASE("a batch, several summed axes") {
             }
 }
 
-// Every kernel that this machine can run, on panels of small whole numbers.
+// A tile of so many rows on panels of small whole numbers.
+template <class T>
+void check_tile(const sinter::cpu::product_kernel& p, int64 tile, int64 k, bool accumulate) {
+    CHECK(p.taken(tile) == tile);
+    const auto count = [](int64 n) { return static_cast<std::size_t>(n); };
+    const int64 ld = p.columns + 3;
+    std::vector<T> a(count(k * p.rows)), b(count(k * p.columns)), c(count(p.rows * ld));
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 7);
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 5);
+    for (std::size_t i = 0; i < c.size(); ++i) c[i] = static_cast<T>(i % 3);
+    const std::vector<T> before = c;
+    const auto bytes = [](std::vector<T>& v) { return reinterpret_cast<std::byte*>(v.data()); };
+    p.of(tile)(bytes(a), bytes(b), bytes(c), ld * static_cast<int64>(sizeof(T)), k, accumulate);
+    int64 wrong = 0;
+    for (int64 i = 0; i < p.rows; ++i)
+        for (int64 j = 0; j < ld; ++j) {
+            const T old = before[count(i * ld + j)];
+            const bool written = i < tile && j < p.columns;
+            T want = accumulate || !written ? old : T(0);
+            for (int64 l = 0; l < k && written; ++l)
+                want = want + a[count(l * p.rows + i)] * b[count(l * p.columns + j)];
+            wrong += c[count(i * ld + j)] != want;
+        }
+    CHECK(wrong == 0);
+}
+// Every kernel that this machine can run, and what is left over of its rows.
 template <class T>
 void check_kernels(const sinter::cpu::product_kernels& kernels) {
     for (int w = 0; w <= sinter::cpu::widest_product(); ++w) {
         const sinter::cpu::product_kernel& p = kernels.by_width[w];
         REQUIRE(p.bytes == static_cast<int>(sizeof(T)));
-        for (const int64 k : {1, 2, 37})
-            for (const bool accumulate : {false, true}) {
-                const auto count = [](int64 n) { return static_cast<std::size_t>(n); };
-                const int64 ld = p.columns + 3;
-                std::vector<T> a(count(k * p.rows)), b(count(k * p.columns)), c(count(p.rows * ld));
-                for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 7);
-                for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 5);
-                for (std::size_t i = 0; i < c.size(); ++i) c[i] = static_cast<T>(i % 3);
-                const std::vector<T> before = c;
-                const auto bytes = [](std::vector<T>& v) {
-                    return reinterpret_cast<std::byte*>(v.data());
-                };
-                p.run(bytes(a),
-                      bytes(b),
-                      bytes(c),
-                      ld * static_cast<int64>(sizeof(T)),
-                      k,
-                      accumulate);
-                int64 wrong = 0;
-                for (int64 i = 0; i < p.rows; ++i)
-                    for (int64 j = 0; j < ld; ++j) {
-                        const T old = before[count(i * ld + j)];
-                        T want = accumulate || j >= p.columns ? old : T(0);
-                        for (int64 l = 0; l < k && j < p.columns; ++l)
-                            want = want + a[count(l * p.rows + i)] * b[count(l * p.columns + j)];
-                        wrong += c[count(i * ld + j)] != want;
-                    }
-                CHECK(wrong == 0);
-            }
+        for (int64 tile = p.step; tile <= p.rows; tile += p.step)
+            for (const int64 k : {1, 2, 37})
+                for (const bool accumulate : {false, true}) check_tile<T>(p, tile, k, accumulate);
     }
 }
 // Two runs of rows that lie apart; the vectors of a row end in the next one.

@@ -153,8 +153,15 @@ struct loop {
 /// Multiplies one panel of each operand: c[rows][columns] (+)= a[k][rows]' * b[k][columns].
 struct product_kernel {
     int rows, columns, bytes;
-    void (*run)(
+    int step;  // rows of the smallest tile
+    using tile = void (*)(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate);
+    tile run[3];  // of one step, two, and of all rows, which are one step or three
+    /// Rows of the tile that takes the first of so many rows.
+    int64 taken(int64 left) const {
+        return step == rows || left > 2 * step ? rows : left > step ? 2 * step : step;
+    }
+    tile of(int64 taken) const { return run[taken == rows ? 2 : taken / step - 1]; }
 };
 /// Where the summed elements of a row lie: runs of so many bytes, in bytes from where it begins.
 struct sum_runs {

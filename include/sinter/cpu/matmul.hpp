@@ -112,7 +112,8 @@ public:
         // Whole tiles of a plain result go where they belong.
         std::byte* const target = plain_ == nullptr ? nullptr : target_at(i, slab + j);
         const bool direct = plain_ != nullptr && column_step() == kernel.bytes && plan_.k > 0;
-        const int64 whole_rows = direct ? rows / kernel.rows * kernel.rows : 0,
+        const int64 last = rows % kernel.rows % kernel.step == 0 ? 0 : rows % kernel.rows;
+        const int64 whole_rows = direct ? rows - last : 0,
                     whole_columns = direct ? width / kernel.columns * kernel.columns : 0;
         if (plan_.in_place != nullptr) {
             const int64 most = left_.rows_at_once();
@@ -136,14 +137,15 @@ public:
                 const std::byte* b =
                     right_at(right, columns, plan_.interleaved ? 0 : k, depth, j + y);
                 for (int64 x = 0; x < rows; x += kernel.rows) {
-                    const bool whole = x < whole_rows && y < whole_columns;
-                    kernel.run(packed_ + x / kernel.rows * left_panel,
-                               b,
-                               whole ? target + x * row_step() + y * kernel.bytes
-                                     : result_ + x * ld + y * kernel.bytes,
-                               whole ? row_step() : ld,
-                               depth,
-                               k > 0);
+                    const int64 taken = kernel.taken(rows - x);
+                    const bool whole = x + taken <= whole_rows && y < whole_columns;
+                    kernel.of(taken)(packed_ + x / kernel.rows * left_panel,
+                                     b,
+                                     whole ? target + x * row_step() + y * kernel.bytes
+                                           : result_ + x * ld + y * kernel.bytes,
+                                     whole ? row_step() : ld,
+                                     depth,
+                                     k > 0);
                 }
             }
         }

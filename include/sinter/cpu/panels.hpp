@@ -24,12 +24,17 @@ struct packer {
         }
         int64 d = 0;
         if (width >= side) {
-            for (; d + side <= depth; d += side, from += side * S, to += side * line)
+            // All squares of a line of memory at once: rows may meet in few sets of the cache.
+            constexpr int64 at_once = 64 / S;
+            for (int64 n = 0; depth - d >= side; d += n, from += n * S, to += n * line) {
+                n = std::min(depth - d, at_once) / side * side;
                 for (int64 r = 0; r < width; r += side) {
                     // The last square is shifted back to end where the panel ends.
                     const int64 x = std::min(r, width - side);
-                    square<S>::turn(to + x * S, line, from, row + x);
+                    for (int64 i = 0; i < n; i += side)
+                        square<S>::turn(to + x * S + i * line, line, from + i * S, row + x);
                 }
+            }
         }
         for (; d < depth; ++d, from += S, to += line)
             for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
@@ -57,6 +62,11 @@ struct packer {
                 for (int64 r = 0; r < width; ++r) std::memcpy(to + r * S, from + row[r], S);
             return;
         }
+        if (in.count == 1 && width * S == whole) {
+            for (int64 d = 0; d < depth; ++d, from += step, to += line)
+                std::memcpy(to, from + row[0], whole);
+            return;
+        }
         for (int64 d = 0; d < depth; ++d, from += step, to += line)
             for (int64 i = 0; i < in.count; ++i)
                 copy_run(to + in.begin[i] * S,
@@ -65,6 +75,7 @@ struct packer {
     }
 
 private:
+    static constexpr int64 whole = 128;  // bytes of the widest kernel's columns
     // A call of memcpy would cost more than what it copies.
     static SINTER_INLINE void copy_run(std::byte* to, const std::byte* from, int64 bytes) {
         int64 i = 0;

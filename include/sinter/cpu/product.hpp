@@ -30,7 +30,7 @@ struct product_of : product_tile<T, Bytes, Rows> {
                          int64 k,
                          bool accumulate,
                          ints<I...>) {
-        vector c0[Rows]{}, c1[Rows]{}, b0, b1;
+        vector c0[sizeof...(I)]{}, c1[sizeof...(I)]{}, b0, b1;
         for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
             T x;
             std::memcpy(&b0, b, Bytes);
@@ -46,9 +46,10 @@ struct product_of : product_tile<T, Bytes, Rows> {
         ((std::memcpy(c + I * ld, &c0[I], Bytes), std::memcpy(c + I * ld + Bytes, &c1[I], Bytes)),
          ...);
     }
+    template <int N>
     static void run(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
-        multiply(a, b, c, ld, k, accumulate, make_ints<Rows>{});
+        multiply(a, b, c, ld, k, accumulate, make_ints<N>{});
     }
 };
 
@@ -67,7 +68,7 @@ struct product_avx2 : product_tile<T, 32, 6> {
                                                              int64 k,
                                                              bool accumulate,
                                                              ints<I...>) {
-        vector c0[tile::rows]{}, c1[tile::rows]{}, b0, b1;
+        vector c0[sizeof...(I)]{}, c1[sizeof...(I)]{}, b0, b1;
         for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
             T x;
             std::memcpy(&b0, b, 32);
@@ -82,9 +83,10 @@ struct product_avx2 : product_tile<T, 32, 6> {
              ...);
         ((std::memcpy(c + I * ld, &c0[I], 32), std::memcpy(c + I * ld + 32, &c1[I], 32)), ...);
     }
+    template <int N>
     static void run(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
-        multiply(a, b, c, ld, k, accumulate, make_ints<tile::rows>{});
+        multiply(a, b, c, ld, k, accumulate, make_ints<N>{});
     }
 };
 template <class T>
@@ -99,7 +101,7 @@ struct product_avx512 : product_tile<T, 64, 12> {
                                                                      int64 k,
                                                                      bool accumulate,
                                                                      ints<I...>) {
-        vector c0[tile::rows]{}, c1[tile::rows]{}, b0, b1;
+        vector c0[sizeof...(I)]{}, c1[sizeof...(I)]{}, b0, b1;
         for (int64 i = 0; i < k; ++i, a += tile::step_a, b += tile::step_b) {
             T x;
             std::memcpy(&b0, b, 64);
@@ -119,9 +121,10 @@ struct product_avx512 : product_tile<T, 64, 12> {
              ...);
         ((std::memcpy(c + I * ld, &c0[I], 64), std::memcpy(c + I * ld + 64, &c1[I], 64)), ...);
     }
+    template <int N>
     static void run(
         const std::byte* a, const std::byte* b, std::byte* c, int64 ld, int64 k, bool accumulate) {
-        multiply(a, b, c, ld, k, accumulate, make_ints<tile::rows>{});
+        multiply(a, b, c, ld, k, accumulate, make_ints<N>{});
     }
 };
 /// Which of the three kernels of a type this machine runs best.
@@ -138,7 +141,16 @@ inline int widest_product() { return 0; }
 
 template <class K>
 constexpr product_kernel product_kernel_from() {
-    return {K::rows, K::columns, K::step_a / K::rows, K::run};
+    constexpr int rows = K::rows, bytes = K::step_a / rows;
+    // What is left over of 12 rows would cost as much as all of them. Of six it is less.
+    if constexpr (rows == 12)
+        return {rows,
+                K::columns,
+                bytes,
+                4,
+                {K::template run<4>, K::template run<8>, K::template run<12>}};
+    else
+        return {rows, K::columns, bytes, rows, {nullptr, nullptr, K::template run<rows>}};
 }
 template <class T, int Told>
 constexpr product_kernels product_kernels_from() {

@@ -39,7 +39,7 @@ struct product_plan {
             read_in_place(code, b);
             return;
         }
-        kernel.rows = 1;
+        kernel.rows = kernel.step = 1;
         kernel.columns = 1;
         depth = k;
         slab = columns = std::max<int64>(n, 1);
@@ -52,20 +52,24 @@ struct product_plan {
     /// True when slabs are shared rather than blocks: the left operand has one block, which is
     /// packed for each of them, and the right one is long or not read again.
     bool shares_slabs(int threads) const {
-        return m <= most_rows && (n > 4 * threads * least_slab ||
-                                  ((threads == 1 || n >= 2 * threads * kernel.columns) &&
-                                   k * round(n, kernel.columns) > second_cache));
+        return m <= few_rows && (n > 4 * threads * least_slab ||
+                                 ((threads == 1 || n >= 2 * threads * kernel.columns) &&
+                                  k * round(n, kernel.columns) > second_cache));
     }
 
     void cut_for(int threads, bool by_slabs) {
-        // A block of the left operand, at most 120 rows by 4 KiB, and the block of results stay in
-        // the second cache while the panels of a slab pass by; the slab in the third, or where
-        // every thread has its own, in the second.
+        // A block of the left operand, so many rows by 4 KiB, and the block of results stay in the
+        // second cache while the panels of a slab pass by; the slab in the third, or where every
+        // thread has its own, in the second. Machines with vectors of 64 bytes have a second cache
+        // of 1 MiB and more: the taller a block, the less often the slab passes by, and the wider a
+        // slab, the less often the left operand is packed.
+        const bool large = kernel.rows == 12;
+        const int64 most_rows = large ? 240 : 120;
         interleaved = by_slabs;
         const int64 fit = by_slabs ? std::max(second_cache / std::max<int64>(depth, 1), least_slab)
                                    : (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
         // Where the left operand is computed, it is not computed again for every few columns.
-        int64 most = std::min<int64>(fit, left_is_plain ? 512 : 2048);
+        int64 most = std::min<int64>(fit, !left_is_plain ? 2048 : large ? 1024 : 512);
         if (by_slabs && threads > 1) most = std::min(most, n / (2 * threads));
         slab = std::min(round(std::max<int64>(n, 1), kernel.columns),
                         std::max<int64>(most / kernel.columns, 1) * kernel.columns);
@@ -102,7 +106,7 @@ struct product_plan {
 
 private:
     static constexpr int64 most_columns = 4, least_run = 16;
-    static constexpr int64 most_rows = 120, least_slab = 128;
+    static constexpr int64 few_rows = 120, least_slab = 128;
     static constexpr int64 second_cache = int64{1} << 18;  // in elements
 
     /// True for up to four columns (or rows) and an operand that lies in memory along the sums or
@@ -136,7 +140,7 @@ private:
             turned = side != 0;
             m = of.length;
             n = other.length;
-            kernel.rows = in_place->rows;
+            kernel.rows = kernel.step = in_place->rows;
             kernel.columns = in_place->columns;
             depth = k;
             slab = columns = kernel.columns;
@@ -165,7 +169,7 @@ private:
     static int64 round(int64 x, int64 unit) { return (x + unit - 1) / unit * unit; }
     /// Elements of tiles with these axes as rows and columns: what the kernel computes.
     int64 wasted(int rows_side, int columns_side) const {
-        return round(axes.side[rows_side].length, kernel.rows) *
+        return round(axes.side[rows_side].length, kernel.step) *
                round(axes.side[columns_side].length, kernel.columns);
     }
     /// Pieces of about `size`, as many for every thread.
