@@ -32,7 +32,10 @@ struct forward_of {
                 g.slots.shape[i] = from.shape[i];
             }
         }
-        return S::emit(g);
+        g.add_root(S::emit(g));
+        g.forget_arguments();  // numbers nodes anew: every program that starts from here does so
+        const short result = g.root[--g.roots];
+        return result;
     }
     static constexpr auto build() {
         ir::graph<cap> g;

@@ -20,6 +20,7 @@ constexpr ir::graph<Cap> build_graph(const ir::slot_map<Cap>& slots, bool flat) 
     g.slots = slots;
     g.shares_as_leaves = flat;
     (g.add_root(S::emit(g)), ...);
+    g.forget_arguments();
     return g;
 }
 

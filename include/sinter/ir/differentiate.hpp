@@ -63,6 +63,8 @@ public:
                 r = static_cast<unsigned char>(r | ((~g_.n[j].ones >> k & 1) << k));
         return r;
     }
+    /// True when both have one shape, whatever the extents.
+    constexpr bool proven_same(short i, short j) { return (unproven(i, j) | unproven(j, i)) == 0; }
     /// `i` has the shape of `like`.
     constexpr void same(short i, short like) {
         update();
@@ -104,7 +106,9 @@ class differentiator : turner<Cap> {
         base::std_swap;
 
 public:
-    constexpr explicit differentiator(graph<Cap>& g) : base(g), grow_(g), sources_(g) {
+    /// By variables, or by the argument of `gradient` whose leaf has this `op`.
+    constexpr explicit differentiator(graph<Cap>& g, unsigned char argument = 0)
+        : base(g), grow_(g), sources_(g), argument_(argument) {
         for (short& a : adjoint_) a = -1;
     }
     /// Adds the gradients of `top` by the variables and the cuts below it, given its own derivative
@@ -135,7 +139,7 @@ private:
     constexpr bool wants(short i) const {
         const node& x = g_.n[i];
         if (!is_floating(x.type)) return false;
-        if (x.k == kind::leaf) return x.op == leaf_variable;
+        if (x.k == kind::leaf) return argument_ ? x.op == argument_ : (x.op & leaf_variable) != 0;
         if (x.slot == gradient_stop || x.measures()) return false;
         for (const short c : x.in)
             if (c >= 0 && wanted_[c]) return true;
@@ -391,6 +395,7 @@ private:
 
     growing<Cap> grow_;
     extent_sources<Cap> sources_;
+    unsigned char argument_;
     short adjoint_[Cap]{};
     bool wanted_[Cap]{};
     gradient_parts parts_{};

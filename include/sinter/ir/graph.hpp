@@ -54,8 +54,9 @@ struct graph : graph_nodes<Cap> {
         note(what, shapes++);
         return add(x);
     }
-    /// `a` broadcast to the shape of `like`, of which nothing else is used.
-    constexpr short expand_like(short a, short like) {
+    /// `a` broadcast to the shape of `like`, of which nothing else is used. `exact`: the result
+    /// must not be longer where `like` has extent 1.
+    constexpr short expand_like(short a, short like, bool exact = false) {
         node x;
         x.k = kind::pointwise;
         x.op = op_expand;
@@ -64,6 +65,7 @@ struct graph : graph_nodes<Cap> {
         x.rank = n[a].rank > n[like].rank ? n[a].rank : n[like].rank;
         x.ones = static_cast<unsigned char>(n[a].ones & n[like].ones);
         x.value = like_value(like);
+        if (exact) x.slot = exact_shape;
         return add(x);
     }
     /// `a` as a value that no gradient passes. Mostly a mark on its node, which costs nothing.
@@ -273,8 +275,7 @@ private:
     // True when `a` is 0 wherever the arrays that it is computed from are.
     constexpr bool keeps_zeros(short a, unsigned char along) const {
         const node& x = n[a];
-        if (x.k == kind::leaf)
-            return x.op != leaf_variable && base::guards_of(a) == 0 && !(x.ones & along);
+        if (x.k == kind::leaf) return x.op == 0 && base::guards_of(a) == 0 && !(x.ones & along);
         if (x.k != kind::pointwise || from[a]) return false;
         const auto uniform = [&](short c) {
             const kind k = n[c].k;

@@ -82,6 +82,7 @@ struct graph_nodes {
     unsigned char zeros_along[max_known_zeros]{};
     turned_windows turned[max_turned]{};
     int turned_count = 0;
+    int arguments = 0;  // of `gradient`
 
     // Nodes by hash, so that building stays linear: compilers bound the steps of a constant
     // evaluation.
@@ -163,6 +164,44 @@ struct graph_nodes {
         x.value = constant_bits(t, v);
         return add(x);
     }
+    /// Array `i` as the argument of `gradient`: a node of its own, so that other mentions of the
+    /// array, which the function takes for constants, are never the same. An argument within the
+    /// function of another `gradient` stays that one's.
+    constexpr short argument(short i) {
+        node x = n[i];
+        if (x.k != kind::leaf || x.view >= 0)
+            throw "Sinter: gradient: the argument must be an array or a variable: assign it to "
+                  "one.";
+        if (x.op > leaf_variable) return i;
+        if (arguments == 127) throw "Sinter: an expression has more than 127 gradients.";
+        x.op = static_cast<unsigned char>(x.op | ++arguments << 1);
+        return add(x);
+    }
+    /// Makes arguments of `gradient` plain arrays again when all gradients are emitted, and what is
+    /// then computed twice one node.
+    constexpr void forget_arguments() {
+        if (arguments == 0) return;
+        const graph_nodes old = *this;
+        for (int i = 0; i < size; ++i) n[i] = {}, next[i] = 0, from[i] = 0;
+        for (short& first : bucket) first = 0;
+        size = arguments = 0;
+        short to[Cap]{};
+        for (int i = 0; i < old.size; ++i) {
+            node x = old.n[i];
+            if (x.k == kind::leaf) x.op &= leaf_variable;
+            for (short& c : x.in)
+                if (c >= 0) c = to[c];
+            if (const short like = like_of(x); like >= 0) x.value = like_value(to[like]);
+            to[i] = add(x);
+        }
+        for (int k = 0; k < roots; ++k) root[k] = to[root[k]];
+        for (int k = 0; k < memos; ++k) memo[k].node = to[memo[k].node];
+        for (int k = 0; k < turned_count; ++k) {
+            turned_windows& t = turned[k];
+            t.before = to[t.before], t.windows = to[t.windows], t.of = to[t.of];
+            if (t.other >= 0) t.other = to[t.other];
+        }
+    }
     /// The number of elements of `of` along `axes`, as a value of type `t`.
     constexpr short extent(short of, unsigned char axes, dtype t) {
         if ((n[of].ones & axes) == axes) return constant(t, 1);
@@ -207,6 +246,11 @@ struct graph_nodes {
         ++depth;
     }
     constexpr void leave() { --depth; }
+    constexpr bool in_scope(const void* tag) const {
+        for (int d = depth - 1; d >= 0; --d)
+            if (same_tag(scopes[d].tag, tag)) return true;
+        return false;
+    }
     constexpr short lookup(const void* tag, int i) const {
         for (int d = depth - 1; d >= 0; --d)
             if (same_tag(scopes[d].tag, tag)) return scopes[d].value[i];

@@ -206,6 +206,7 @@ private:
         const array_ref& from = value[x.in[0]];
         array_ref a;
         if (const short like = like_of(x); like >= 0) {
+            if (x.slot == exact_shape) require_exact(from, value[like], x.rank);
             for (int j = 0; j < max_rank; ++j)
                 a.extent[j] = value[like].extent[j] != 1 ? value[like].extent[j] : from.extent[j];
         } else {
@@ -216,6 +217,19 @@ private:
             v.extent[j] = a.extent[j];
             if (from.extent[j] != 1 && from.extent[j] != v.extent[j]) refuse_expand(x, a);
         }
+    }
+    [[gnu::cold]] static void require_exact(const array_ref& from,
+                                            const array_ref& like,
+                                            int rank) {
+        for (int j = 0; j < max_rank; ++j)
+            if (like.extent[j] == 1 && from.extent[j] != 1)
+                sinter::detail::refuse<shape_error>(
+                    {"gradient: an argument of shape ",
+                     shape_text(like, rank),
+                     " is broadcast to ",
+                     shape_text(from, rank),
+                     " in the function: give it that shape with broadcast_to, and sum the gradient "
+                     "over the copies."});
     }
     [[noreturn, gnu::cold]] void refuse_expand(const node& x, const array_ref& to) const {
         sinter::detail::refuse<shape_error>({"broadcast_to: shape ",

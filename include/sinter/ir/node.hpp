@@ -106,8 +106,9 @@ struct view_step {
     constexpr bool operator==(const view_step&) const = default;
 };
 
-/// What `op` of a leaf says when its gradient may be wanted, and `slot` of a pointwise operation or
-/// reduction that no gradient passes.
+/// What bit 0 of `op` of a leaf says when its gradient may be wanted, and `slot` of a pointwise
+/// operation or reduction that no gradient passes. The other bits of `op` number the arguments of
+/// `gradient` while a graph is built: see graph_nodes::argument.
 inline constexpr unsigned char leaf_variable = 1;
 inline constexpr short gradient_stop = -2;
 /// The `value` of a broadcast or index map whose shape is that of another node, and that node (-1:
@@ -117,6 +118,8 @@ constexpr short like_of(const node& x) {
     const bool may = (x.k == kind::pointwise && x.op == op_expand) || x.k == kind::index_map;
     return may ? static_cast<short>(static_cast<int>(x.value) - 1) : short{-1};
 }
+/// The `slot` of such a broadcast that must not be longer than that node, where it has extent 1.
+inline constexpr short exact_shape = -3;
 /// The `value` of a contraction in a gradient, whose operands may be broadcast along summed axes.
 inline constexpr uint64 sums_broadcast = 1;
 /// More of it: the axes along which operand `side` has one element for several neighbours of the

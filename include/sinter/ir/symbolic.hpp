@@ -62,6 +62,8 @@ public:
         if (!b.exists() || a.is(1)) return b;
         if (a.is(-1)) return -b;
         if (b.is(-1)) return -a;
+        if (a.is_ones()) return b.spread_as(a);
+        if (b.is_ones()) return a.spread_as(b);
         return apply<op::mul>(a, b);
     }
     friend constexpr symbolic operator/(symbolic a, symbolic b) {
@@ -108,6 +110,13 @@ private:
     constexpr bool is_broadcast() const {
         return of_node().k == kind::pointwise && of_node().op == op_expand &&
                like_of(of_node()) >= 0;
+    }
+    // True for a 1 that is broadcast: the gradient of a sum by what it sums up.
+    constexpr bool is_ones() const {
+        return is_broadcast() && symbolic(*g_, of_node().in[0]).is(1);
+    }
+    constexpr symbolic spread_as(symbolic broadcast) const {
+        return {*g_, g_->expand_like(id_, like_of(broadcast.of_node()))};
     }
     constexpr symbolic build(int op, const short (&in)[3]) const {
         short like = -1, inner[3] = {-1, -1, -1};

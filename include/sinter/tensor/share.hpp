@@ -24,14 +24,25 @@ struct share_operand {
     }
 };
 
+// `e` as a shared part of symbol S, which says what it is known by; `evaluate`: for a part that may
+// turn out to be several.
+template <class S, class E>
+expr<S> share_named(const E& e, exec::made_array (*evaluate)(const exec::shared_part&) = nullptr) {
+    const auto part = shared<exec::shared_part>::make();
+    e.append_to(part->operands);
+    part->evaluate = evaluate;
+    return make<S>(share_operand{part});
+}
+
 // See share. Key: a type that no other part of an expression has; void: none.
 template <class Key, class B, class E>
 auto share_as(const E& e) {
     using S = symbol_of<E>;
-    const auto part = shared<exec::shared_part>::make();
-    e.append_to(part->operands);
-    if constexpr (same_v<Key, void>) part->evaluate = &evaluate_part<S, B>;
-    return make<sym::shared<S, Key>>(share_operand{part});
+    if constexpr (same_v<Key, void>) {
+        return share_named<sym::shared<S>>(e, &evaluate_part<S, B>);
+    } else {
+        return share_named<sym::shared<S, Key>>(e);
+    }
 }
 
 }  // namespace detail
