@@ -1,7 +1,9 @@
 // Include this in one file of a program and link it to cuBLASLt (the CMake target sinter::cublaslt,
 // or -lcublasLt): large products of floating arrays with nothing before and after them then go
-// there, on CUDA devices. All others stay with Sinter's own kernels, which fuse. Without this
-// header no product needs a library.
+// there, on CUDA devices. In files compiled with SINTER_CUBLASLT=1, which the CMake target defines,
+// so do those with elementwise operations behind them whose sums are long: these operations are
+// then one pass over the library's result. All others stay with Sinter's own kernels, which fuse.
+// Without this header no product needs a library.
 #pragma once
 
 #include <cublasLt.h>
@@ -31,6 +33,13 @@ struct lt_matrix {
 inline std::uint32_t lt_alignment(const void* p) {
     const auto a = reinterpret_cast<std::uintptr_t>(p) | 256U;
     return static_cast<std::uint32_t>(a & -a);
+}
+
+inline cudaDataType_t lt_type(dtype d) {
+    return d == dtype::f64    ? CUDA_R_64F
+           : d == dtype::f32  ? CUDA_R_32F
+           : d == dtype::bf16 ? CUDA_R_16BF
+                              : CUDA_R_16F;
 }
 
 /// A description that cuBLASLt allocates; null when it could not.
@@ -68,16 +77,17 @@ inline constexpr std::size_t lt_workspace_bytes = 32 << 20;  // what NVIDIA asks
 /// One product as cuBLASLt is told of it. Every call gives false when it refuses.
 class lt_product {
 public:
-    lt_product(const exec::plain_product& p, cudaDataType_t type, cublasComputeType_t compute)
-        : p_(p), type_(type), compute_(compute) {}
+    lt_product(const exec::plain_product& p, cublasComputeType_t compute)
+        : p_(p), compute_(compute) {}
 
     bool describe(const lt_matrix& a, const lt_matrix& b, const lt_matrix& c) {
         const auto op = [](bool t) { return t ? CUBLAS_OP_T : CUBLAS_OP_N; };
-        const cudaDataType_t scale = type_ == CUDA_R_64F ? CUDA_R_64F : CUDA_R_32F;
+        const cudaDataType_t scale = p_.type == dtype::f64 ? CUDA_R_64F : CUDA_R_32F;
         const cublasOperation_t op_a = op(a.transposed), op_b = op(b.transposed);
         return done(cublasLtMatmulDescCreate(product_.fill(), compute_, scale)) &&
                set(CUBLASLT_MATMUL_DESC_TRANSA, op_a) && set(CUBLASLT_MATMUL_DESC_TRANSB, op_b) &&
-               layout(a_, a, p_.a.batch) && layout(b_, b, p_.b.batch) && layout(c_, c, p_.c.batch);
+               layout(a_, a, p_.type, p_.a.batch) && layout(b_, b, p_.type, p_.b.batch) &&
+               layout(c_, c, p_.result, p_.c.batch);
     }
     bool choose(cublasLtHandle_t handle) {
         int found = 0;
@@ -103,7 +113,7 @@ public:
     cublasStatus_t run(cublasLtHandle_t handle, void* workspace, void* stream) const {
         const float one = 1, zero = 0;
         const double one_double = 1, zero_double = 0;
-        const bool wide = type_ == CUDA_R_64F;
+        const bool wide = p_.type == dtype::f64;
         return cublasLtMatmul(handle,
                               product_.get(),
                               wide ? static_cast<const void*>(&one_double) : &one,
@@ -133,10 +143,10 @@ private:
         return done(
             cublasLtMatmulPreferenceSetAttribute(preference_.get(), what, &value, sizeof value));
     }
-    bool layout(lt_layout_handle& to, const lt_matrix& m, int64 step) {
+    bool layout(lt_layout_handle& to, const lt_matrix& m, dtype type, int64 step) {
         const auto rows = static_cast<std::uint64_t>(m.rows),
                    columns = static_cast<std::uint64_t>(m.columns);
-        if (!done(cublasLtMatrixLayoutCreate(to.fill(), type_, rows, columns, m.line)))
+        if (!done(cublasLtMatrixLayoutCreate(to.fill(), lt_type(type), rows, columns, m.line)))
             return false;
         const auto count = static_cast<std::int32_t>(p_.batch);
         const std::int64_t apart = step;
@@ -148,7 +158,6 @@ private:
     }
 
     const exec::plain_product& p_;
-    cudaDataType_t type_;
     cublasComputeType_t compute_;
     lt_owned<cublasLtMatmulDesc_t, &cublasLtMatmulDescDestroy> product_;
     lt_owned<cublasLtMatmulPreference_t, &cublasLtMatmulPreferenceDestroy> preference_;
@@ -161,6 +170,14 @@ inline constexpr int64 lt_least_extent = 1024;
 inline bool lt_is_worth(int64 m, int64 n, int64 k) {
     const int64 least = m < n ? (m < k ? m : k) : (n < k ? n : k);
     return least >= lt_least_extent;
+}
+// A pass over the results reads and writes 2 m n numbers of 4 bytes more than Sinter's own kernel,
+// which takes 8 m n / bandwidth; the library saves a part s of the 2 m n k / peak that a product
+// takes. On an H200 peak / bandwidth is about 150 for bfloat16, so that the pass is paid for from k
+// = 600 / s on: with an own kernel at 0.85 of the library from 4000. Not measured.
+inline constexpr int64 lt_least_sum_with_pass = 4096;
+inline bool lt_is_worth_with_pass(int64 m, int64 n, int64 k) {
+    return lt_is_worth(m, n, k) && k >= lt_least_sum_with_pass;
 }
 inline bool lt_run(const exec::plain_product& given, const runtime::launch_record& record) {
     const device where = record.where;
@@ -178,16 +195,12 @@ inline bool lt_run(const exec::plain_product& given, const runtime::launch_recor
     const lt_matrix a(p.m, p.k, p.a.row, p.a.column), b(p.k, p.n, p.b.row, p.b.column),
         c(p.m, p.n, p.c.row, p.c.column);
     if (!a.fits || !b.fits || !c.fits || c.transposed) return false;
-    const cudaDataType_t type = p.type == dtype::f64    ? CUDA_R_64F
-                                : p.type == dtype::f32  ? CUDA_R_32F
-                                : p.type == dtype::bf16 ? CUDA_R_16BF
-                                                        : CUDA_R_16F;
     const cublasComputeType_t compute = p.type == dtype::f64 ? CUBLAS_COMPUTE_64F
                                         : p.tf32             ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                              : CUBLAS_COMPUTE_32F;
     const runtime::cuda_session cuda(where, "matmul", " by cuBLASLt");
     const cublasLtHandle_t handle = lt_handle(where.index());
-    lt_product product(p, type, compute);
+    lt_product product(p, compute);
     if (!handle || !product.describe(a, b, c) || !product.choose(handle)) return false;
     runtime::storage_ptr workspace;
     if (product.workspace() > 0) workspace = runtime::allocate(where, product.workspace());
@@ -202,7 +215,7 @@ inline bool lt_run(const exec::plain_product& given, const runtime::launch_recor
 }
 
 inline const bool cublaslt_is_used = [] {
-    exec::the_product_library = {"cuBLASLt", &lt_is_worth, &lt_run};
+    exec::the_product_library = {"cuBLASLt", &lt_is_worth, &lt_run, &lt_is_worth_with_pass};
     return true;
 }();
 

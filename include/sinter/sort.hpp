@@ -20,7 +20,8 @@ template <class B, class F>
 auto on_device(device d, const char* operation, F f) {
     if (d.has_host_memory()) return f(on_host{});
 #if SINTER_NVCC
-    if constexpr (same_v<B, cuda_backend>) return f(on_cuda{operation});
+    if constexpr (same_v<typename exec::kernels_of<B>::type, cuda_backend>)
+        return f(on_cuda{operation});
 #endif
     throw device_error(std::string(operation) + ": the operands are on " + d.name() +
                        ", but this file was compiled without kernels: compile this file as CUDA, "

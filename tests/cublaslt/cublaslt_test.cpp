@@ -203,7 +203,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t,
     } else {
         CHECK(p.scale == CUDA_R_32F);
         CHECK(*static_cast<const float*>(beta) == 0);
-        if (z.type == CUDA_R_32F) multiply<float>(p, alpha, a, x, b, y, out, z);
+        if (x.type == CUDA_R_32F) multiply<float>(p, alpha, a, x, b, y, out, z);
     }
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -293,12 +293,16 @@ TEST_CASE("cuBLASLt: types, alignment, and what it is not asked") {
     CHECK(run());
     CHECK(lt.compute == CUBLAS_COMPUTE_32F_FAST_TF32);
     for (const dtype d : {dtype::bf16, dtype::f16}) {
-        p.type = d;
+        p.type = p.result = d;
         p.tf32 = false;
         CHECK(run());
         CHECK(lt.compute == CUBLAS_COMPUTE_32F);
         CHECK(lt.type == (d == dtype::bf16 ? CUDA_R_16BF : CUDA_R_16F));
     }
+    // Shorter operands leave float sums where a pass is to read them.
+    p.result = dtype::f32;
+    CHECK(run());
+    CHECK(lt.type == CUDA_R_32F);
     p.type = dtype::f32;
     alignas(256) float apart[64] = {};
     p.b.data = apart + 4;  // by columns it is the left operand
@@ -314,6 +318,9 @@ TEST_CASE("cuBLASLt: types, alignment, and what it is not asked") {
     CHECK(lt.products == before);
     CHECK(exec::the_product_library.worth(1024, 4096, 1024));
     CHECK_FALSE(exec::the_product_library.worth(4096, 1023, 4096));
+    CHECK(exec::the_product_library.worth_with_pass(1024, 1024, 4096));
+    CHECK_FALSE(exec::the_product_library.worth_with_pass(4096, 1023, 4096));
+    CHECK_FALSE(exec::the_product_library.worth_with_pass(8192, 8192, 4095));
 }
 TEST_CASE("whatever cuBLASLt refuses before the product leaves it to the kernel") {
     const fake_cuda_scope scope;

@@ -48,6 +48,13 @@
 #define SINTER_OPENMP 0
 #endif
 
+// SINTER_CUBLASLT: the program has a library for products, and may let it do those that elementwise
+// operations follow too, with one kernel more for each. The CMake target sinter::cublaslt defines
+// it.
+#if !defined(SINTER_CUBLASLT)
+#define SINTER_CUBLASLT 0
+#endif
+
 namespace sinter {
 // Where the kernels of a translation unit can run besides the host, and whether its host loops use
 // threads. Every template that reaches a stage's table takes it as its last, defaulted argument:
@@ -60,16 +67,24 @@ template <class Kernels>
 struct threaded {
     static constexpr bool threads = true;
 };
-#if SINTER_NVCC && SINTER_OPENMP
-using backend = threaded<cuda_backend>;
+// Kernels beside those of a library for products: see exec/product_pass.hpp.
+template <class Kernels>
+struct beside_library {};
+#if SINTER_NVCC && SINTER_CUBLASLT
+using kernels_backend = beside_library<cuda_backend>;
 #elif SINTER_NVCC
-using backend = cuda_backend;
+using kernels_backend = cuda_backend;
+#elif SINTER_EMULATOR && SINTER_CUBLASLT
+using kernels_backend = beside_library<emulator_backend>;
 #elif SINTER_EMULATOR
-using backend = emulator_backend;
-#elif SINTER_OPENMP
-using backend = threaded<host_backend>;
+using kernels_backend = emulator_backend;
 #else
-using backend = host_backend;
+using kernels_backend = host_backend;
+#endif
+#if SINTER_OPENMP && !SINTER_EMULATOR
+using backend = threaded<kernels_backend>;
+#else
+using backend = kernels_backend;
 #endif
 }  // namespace sinter
 

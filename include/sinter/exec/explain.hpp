@@ -63,17 +63,21 @@ template <class Binding>
 std::string product_note(const Binding& b, const stage_table& s) {
     const stage_instructions code{s.code};
     ir::stage_launch frames[ir::max_stage_stores];
-    if (!b.where.is_host() && the_product_library.name &&
-        is_plain_product(code, s.size, s.stores, s.head) &&
+    const product_library& library = the_product_library;
+    const bool plain = is_plain_product(code, s.size, s.stores, s.head);
+    const auto worth = plain ? library.worth : s.takes_pass ? library.worth_with_pass : nullptr;
+    if (!b.where.is_host() && library.name && worth &&
         ir::frames_of(b.table->graph, s, b.value, frames) == 1) {
         const ir::array_ref& left = b.value[s.node_of[s.head.core_a]];
         const ir::node& product = b.table->graph.n[s.node_of[s.head.core]];
         int64 k = 1;
         for (int j = 0; j < max_rank; ++j)
             if (product.axes >> j & 1) k *= left.extent[j];
-        if (the_product_library.worth(frames[0].extent[1], frames[0].extent[0], k))
-            return std::string("goes to ") + the_product_library.name +
-                   ", which takes large products that nothing is fused with";
+        if (worth(frames[0].extent[1], frames[0].extent[0], k))
+            return std::string("goes to ") + library.name +
+                   (plain ? ", which takes large products that nothing is fused with"
+                          : ", which takes products with sums as long as this, and one pass over "
+                            "its result: two launches");
     }
     const kernel::multiplier m = kernel::multiplier_of(code, s.head);
     if (m == kernel::multiplier::registers) return {};

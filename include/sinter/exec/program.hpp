@@ -156,7 +156,8 @@ struct planned {
                 scalars<K>.at,
                 scalars<K>.count,
                 &cpu::loops_for<code<K>, B>,
-                launcher_of<code<K>, B>()};
+                launcher_of<code<K>, B>(),
+                may_take_pass<code<K>, B>()};
     }
     template <int... K>
     struct stage_list {

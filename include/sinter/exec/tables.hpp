@@ -23,6 +23,7 @@ struct stage_table : ir::stage_view {
     const cpu::stage_loops& (*loops)() = nullptr;
     // Runs the stage on a device with kernels; null when this file has none.
     void (*launch)(const ir::bound_stage&, const runtime::launch_record&) = nullptr;
+    bool takes_pass = false;  // a library may do its product: see exec/product_pass.hpp
 };
 
 struct visited {
