@@ -58,6 +58,36 @@ void add(const layer& l) {
     });
 }
 
+// The layers of ResNeXt-50, in 32 groups and in one: the same arrays, 32 times the operations.
+constexpr layer in_groups[] = {
+    {"resnext_1", 1, 56, 128, 128, 3, 1, 1},
+    {"resnext_2", 1, 28, 256, 256, 3, 1, 1},
+    {"resnext_3", 1, 14, 512, 512, 3, 1, 1},
+};
+void add_groups(const layer& l) {
+    constexpr int64 groups = 32;
+    const int64 each = l.channels / groups;
+    const double flops = 2.0 * static_cast<double>(l.extent * l.extent * l.filters) *
+                         static_cast<double>(l.window * l.window * each);
+    const auto made = [&l](int64 channels) {
+        return [&l, channels] {
+            const sn::shape<4> image{l.examples, l.extent, l.extent, l.channels};
+            return operands{sample(image),
+                            sample(sn::shape<4>{l.filters, l.window, l.window, channels}),
+                            sample(sn::shape{l.filters}),
+                            sn::zeros<float>(image),
+                            sn::zeros<float>(image)};
+        };
+    };
+    const sn::padding zeros(l.zeros);
+    row r("grouped_conv2d", l.name, work{0, 0, flops}, made(each));
+    r.sinter([=](operands& o) {
+        o.y = relu(sn::conv2d(o.x, o.w, {}, zeros, sn::groups(groups)) + o.bias);
+    });
+    row all("one_group_conv2d", l.name, work{0, 0, groups * flops}, made(l.channels));
+    all.sinter([=](operands& o) { o.y = relu(sn::conv2d(o.x, o.w, {}, zeros) + o.bias); });
+}
+
 // A filter for each channel; the loop has what a compiler makes of the obvious one.
 constexpr layer each_channel[] = {
     {"mobilenet_1", 1, 112, 32, 32, 3, 1, 0},
@@ -106,6 +136,7 @@ void add_each_channel(const layer& l) {
 
 const bool added = [] {
     for (const layer& l : layers) add(l);
+    for (const layer& l : in_groups) add_groups(l);
     for (const layer& l : each_channel) add_each_channel(l);
     return true;
 }();

@@ -101,13 +101,20 @@ CONVOLUTIONS = {
     "resnet_4": (1, 7, 512, 512, 3, 1, 1),
     "image": (1, 224, 3, 64, 3, 1, 1),
 }
+# The same in groups: the last number is the channels of each.
+GROUPED = {
+    "resnext_1": (1, 56, 128, 128, 3, 1, 1, 4),
+    "resnext_2": (1, 28, 256, 256, 3, 1, 1, 8),
+    "resnext_3": (1, 14, 512, 512, 3, 1, 1, 16),
+}
 
 
-def conv2d(stride, zeros):
+def conv2d(stride, zeros, name="conv2d"):
     """Images (n, h, w, c) and filters (f, h, w, c), as Sinter has them."""
     def conv2d(xp, x, w, bias):
         return xp.relu(xp.conv2d(x, w, stride, zeros) + bias)
 
+    conv2d.__name__ = name
     return conv2d
 
 
@@ -159,5 +166,8 @@ def cases(on_cuda):
         add(matmul_bias_relu, str(n), (n, n), (n, n), (n,))
     for name, (n, extent, c, f, window, stride, zeros) in CONVOLUTIONS.items():
         add(conv2d(stride, zeros), name, (n, extent, extent, c), (f, window, window, c), (f,))
+    for name, (n, extent, c, f, window, stride, zeros, each) in GROUPED.items():
+        add(conv2d(stride, zeros, "grouped_conv2d"), name, (n, extent, extent, c),
+            (f, window, window, each), (f,))
     add(small_assign, "64", (64,), (64,), (64,))
     return found

@@ -41,7 +41,9 @@ class Functions:
 
     def conv2d(self, x, w, stride, zeros):
         return self.jax.lax.conv_general_dilated(
-            x, w, (stride, stride), [(zeros, zeros)] * 2, dimension_numbers=("NHWC", "OHWI", "NHWC"))
+            x, w, (stride, stride), [(zeros, zeros)] * 2,
+            dimension_numbers=("NHWC", "OHWI", "NHWC"),
+            feature_group_count=x.shape[3] // w.shape[3])
 
     def layer_norm(self, x, scale, shift):
         centred = x - self.row_mean(x)

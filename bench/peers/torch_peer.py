@@ -40,7 +40,8 @@ class Functions:
     def conv2d(self, x, w, stride, zeros):
         # Permuted arrays are what PyTorch calls channels_last: nothing is copied.
         y = self.torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), w.permute(0, 3, 1, 2),
-                                            stride=stride, padding=zeros)
+                                            stride=stride, padding=zeros,
+                                            groups=x.shape[3] // w.shape[3])
         return y.permute(0, 2, 3, 1)
 
     def layer_norm(self, x, scale, shift):

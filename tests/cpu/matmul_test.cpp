@@ -216,10 +216,44 @@ void check_row_kernels(const sinter::cpu::product_kernels& kernels) {
             CHECK(wrong == 0);
         }
 }
+// Groups of each size that a vector has several of, in two runs that lie apart.
+void check_group_kernels(const sinter::cpu::product_kernels& kernels) {
+    const auto count = [](int64 n) { return static_cast<std::size_t>(n); };
+    for (int w = 0; w <= sinter::cpu::widest_product(); ++w)
+        for (const int64 size : {2, 4, 8}) {
+            const sinter::cpu::row_kernel& p = kernels.groups[w];
+            if (size >= p.columns) continue;
+            const int64 line = 2 * p.columns + 3;
+            std::vector<float> a(count(p.rows * line)), b(count(2 * size * p.columns));
+            std::vector<float> c(count(p.rows * p.columns));
+            for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 7);
+            for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 5);
+            const auto bytes = [](std::vector<float>& v) {
+                return reinterpret_cast<std::byte*>(v.data());
+            };
+            std::vector<int64> row;
+            for (int64 i = 0; i < p.rows; ++i) row.push_back((p.rows - 1 - i) * line * 4);
+            const int64 runs[] = {0, line - p.columns};
+            const int64 places[] = {0, runs[1] * 4};
+            p.run(bytes(a), row.data(), {places, 2, size * 4}, bytes(b), bytes(c), p.columns * 4);
+            int64 wrong = 0;
+            for (int64 i = 0; i < p.rows; ++i)
+                for (int64 j = 0; j < p.columns; ++j) {
+                    float want = 0;
+                    for (int64 k = 0; k < 2 * size; ++k)
+                        want += a[count(row[count(i)] / 4 + runs[k / size] + j / size * size +
+                                        k % size)] *
+                                b[count(k * p.columns + j)];
+                    wrong += c[count(i * p.columns + j)] != want;
+                }
+            CHECK(wrong == 0);
+        }
+}
 TEST_CASE("the kernels of all vector widths") {
     using sinter::cpu::product_kernels_for;
     check_kernels<float>(*product_kernels_for<dtype::f32>());
     check_row_kernels<float>(*product_kernels_for<dtype::f32>());
+    check_group_kernels(*product_kernels_for<dtype::f32>());
     check_kernels<double>(*product_kernels_for<dtype::f64>());
     check_row_kernels<double>(*product_kernels_for<dtype::f64>());
     check_kernels<sinter::uint32>(*product_kernels_for<dtype::i32>());

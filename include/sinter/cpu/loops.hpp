@@ -185,6 +185,9 @@ struct product_kernels {
     dtype type;
     product_kernel by_width[3];
     row_kernel in_place[3][2];  // of one vector and of two
+    // For several groups side by side, each with as many columns as a run has elements, a power of
+    // two: column i is multiplied by its own group's elements. Without rows: there is none.
+    row_kernel groups[3];
     // For products of few columns, n elements on each of four rows or columns that begin at
     // a + at[0], a + at[1], ...: to[r] += row r times x; to[i] += columns at i times x.
     void (*rows)(const std::byte* a, const int64* at, const std::byte* x, std::byte* to, int64 n);

@@ -121,11 +121,15 @@ public:
                 if (x % most == 0)
                     left_.find_rows(packed_, at_, i + x, std::min(most, rows - x), kernel.rows);
                 const bool whole = x < whole_rows && whole_columns > 0;
-                left_.multiply_rows(*plan_.in_place,
-                                    x % most,
-                                    right,
-                                    whole ? target + x * row_step() : result_ + x * ld,
-                                    whole ? row_step() : ld);
+                std::byte* const to = whole ? target + x * row_step() : result_ + x * ld;
+                // Only groups have more than one panel, and each has its own columns of the rows.
+                for (int64 y = 0; y < width; y += kernel.columns)
+                    left_.multiply_rows(*plan_.in_place,
+                                        x % most,
+                                        y * kernel.bytes,
+                                        right_at(right, columns, 0, plan_.k, y),
+                                        to + y * kernel.bytes,
+                                        whole ? row_step() : ld);
             }
         }
         for (int64 k = 0; plan_.in_place == nullptr && k < plan_.k; k += plan_.depth) {
@@ -200,7 +204,8 @@ private:
     bool has_short_rows() const {
         const bool in_place = plan_.in_place != nullptr;
         if (plan_.few_columns || rows_.rank != 1 || columns_.rank != 1 || plan_.m == 1 ||
-            plan_.n == 1 || (!in_place && (!plan_.turned || plan_.row_blocks != 1 || plan_.m > 64)))
+            plan_.n == 1 || (in_place && plan_.n > 64) ||
+            (!in_place && (!plan_.turned || plan_.row_blocks != 1 || plan_.m > 64)))
             return false;
         const int row = in_place ? columns_.axis[0] : rows_.axis[0];
         for (int k = 0; k < context_.code.stores; ++k) {

@@ -214,10 +214,15 @@ public:
     }
     /// Rows that find_rows() takes best: as many as one block of the loop has.
     int64 rows_at_once() const { return by_whole_rows() ? lines_ / 8 * 8 : most_in_place; }
-    /// Writes the products of a tile of these rows, from number x on, with a packed panel.
-    void multiply_rows(
-        const row_kernel& by, int64 x, const std::byte* panel, std::byte* to, int64 ld) const {
-        by.run(first_row_, row_at_ + x, runs_, panel, to, ld);
+    /// Writes the products of a tile of these rows, from number x on and `shift` bytes into them,
+    /// with a packed panel.
+    void multiply_rows(const row_kernel& by,
+                       int64 x,
+                       int64 shift,
+                       const std::byte* panel,
+                       std::byte* to,
+                       int64 ld) const {
+        by.run(first_row_ + shift, row_at_ + x, runs_, panel, to, ld);
     }
     /// Rows that find_rows() takes at most, a multiple of every tile's.
     static constexpr int64 most_in_place = 128;

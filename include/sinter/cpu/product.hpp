@@ -5,7 +5,7 @@
 #pragma once
 
 #include "sinter/cpu/dot.hpp"
-#include "sinter/cpu/row_products.hpp"
+#include "sinter/cpu/group_products.hpp"
 
 namespace sinter::cpu {
 
@@ -167,6 +167,7 @@ constexpr product_kernels product_kernels_from() {
     if constexpr (Told < 64) r.by_width[2] = product_kernel_from<product_avx512<T>>();
 #endif
     add_row_kernels<T, Told>(r);
+    add_group_kernels<T>(r);
     return r;
 }
 template <class T, int Bytes = vector_bytes>

@@ -36,7 +36,7 @@ struct product_plan {
           few_columns(has_few_columns(code, b)),
           left_is_plain(detail::plain_side(code.side[turned]) >= 0) {
         if (!few_columns) {
-            read_in_place(code, b);
+            if (!join_groups(code, b)) read_in_place(code, b);
             return;
         }
         kernel.rows = kernel.step = 1;
@@ -125,6 +125,58 @@ private:
         };
         return runs(axes.sums, least_run * axes.side[!turn].length) || runs(rows_of, least_run);
     }
+    /// Takes the products of a batch for one where each has so few columns, and so few elements of
+    /// its rows side by side, that several fill a vector: groups of a convolution. True if so.
+    bool join_groups(const stage_loops& code, const ir::bound_stage& b) {
+        const product_axes::group &sums = axes.sums, &all = axes.batch;
+        for (const int side : {0, 1}) {
+            product_axes::group& of = axes.side[!side];
+            const int load = detail::plain_side(code.side[side]);
+            if (all.rank == 0 || of.rank != 1 || sums.rank == 0 ||
+                axes.side[side].length < least_rows || !is_plain(code, load))
+                continue;
+            const int groups = all.axis[all.rank - 1], summed = sums.axis[sums.rank - 1];
+            const ir::bound_operand& rows_of = b.load[load];
+            const int64 size = of.length, columns_of_all = size * b.extent[groups];
+            if (b.extent[summed] != size || (size & (size - 1)) != 0 ||
+                rows_of.stride[summed] != 1 || rows_of.stride[groups] != size)
+                continue;
+            for (int width = widest_product(); width > 0; --width) {
+                // One group that fills a vector is a product of its own.
+                const row_kernel& one = code.product->in_place[width][0];
+                const row_kernel& by = size == one.columns ? one : code.product->groups[width];
+                if (by.rows == 0 || size > by.columns || columns_of_all % by.columns != 0) continue;
+                of.axis[1] = of.axis[0];
+                of.axis[0] = groups;
+                of.rank = 2;
+                of.length = columns_of_all;
+                --axes.batch.rank;
+                axes.batch.length /= b.extent[groups];
+                batch = axes.batch.length;
+                take_in_place(by, side);
+                rows =
+                    std::max<int64>(8, std::min(most_computed / n / 8 * 8, panels::most_in_place));
+                slab = columns = n;
+                row_blocks = (m + rows - 1) / rows;
+                return true;
+            }
+        }
+        return false;
+    }
+    bool is_plain(const stage_loops& code, int load) const {
+        return load >= 0 && load < code.loads && (code.counted >> load & 1) == 0 &&
+               code.load_bytes[load] == kernel.bytes;
+    }
+    void take_in_place(const row_kernel& by, int side) {
+        in_place = &by;
+        turned = side != 0;
+        m = axes.side[side].length;
+        n = axes.side[!side].length;
+        kernel.rows = kernel.step = by.rows;
+        kernel.columns = by.columns;
+        depth = k;
+        slab = columns = by.columns;
+    }
     /// Finds the operand that is better read where it lies, if there is one.
     void read_in_place(const stage_loops& code, const ir::bound_stage& b) {
         const row_kernel* const of_width = code.product->in_place[widest_product()];
@@ -132,18 +184,10 @@ private:
             const int load = detail::plain_side(code.side[side]);
             const product_axes::group &of = axes.side[side], &other = axes.side[!side];
             if (of.length < least_rows || other.length > of_width[1].columns || k == 0) continue;
-            const bool plain = load >= 0 && load < code.loads && (code.counted >> load & 1) == 0 &&
-                               code.load_bytes[load] == kernel.bytes;
+            const bool plain = is_plain(code, load);
             if (plain ? !along_sums(b, load, 1) : k > most_computed || !lies_in_rows(code, b, side))
                 continue;
-            in_place = of_width + (other.length > of_width[0].columns);
-            turned = side != 0;
-            m = of.length;
-            n = other.length;
-            kernel.rows = kernel.step = in_place->rows;
-            kernel.columns = in_place->columns;
-            depth = k;
-            slab = columns = kernel.columns;
+            take_in_place(of_width[other.length > of_width[0].columns], side);
             // What is computed stays in the nearest caches.
             computed_rows = !plain;
             rows = plain ? panels::most_in_place
