@@ -121,6 +121,10 @@ TEST_CASE("matmul: tf32 and 8-bit integers in tensor cores, every size and layou
         // Copied 16 bytes at a time.
         check_tf32({132, 140, 72}, l, l, 4);
         check_int8({144, 160, 192}, l, l, 16);
+        // 8 at a time: parts of tiles, odd sums.
+        check_int8({136, 264, 131}, l, l, 8);
+        check_int8({8, 200, 5}, l, l, 24);
+        check_int8({136, 72, 67}, l, l, 4);
         check_bytes<int8, sinter::uint8, int32>({40, 50, 90}, l, layout::rows, 0);
         check_bytes<sinter::uint8, int8, sinter::int16>({40, 50, 90}, l, layout::rows, 0);
         check_bytes<sinter::uint8, sinter::uint8, int32>({40, 50, 90}, l, layout::rows, 0);
@@ -206,6 +210,7 @@ TEST_CASE("matmul: under every schedule") {
     under_all_schedules([] {
         check_tf32({130, 65, 40}, layout::rows, layout::rows, 0);
         check_int8({65, 130, 150}, layout::rows, layout::columns, 0);
+        check_int8({72, 136, 150}, layout::columns, layout::rows, 0);
         check_plain<float>({70, 65, 40}, layout::rows, layout::rows);
         check_plain<bfloat16>({130, 65, 70}, layout::rows, layout::columns);
         check_plain<bfloat16>({72, 136, 168}, layout::columns, layout::rows);
@@ -252,7 +257,7 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(t.stats.mma == 8 * 4 * 4 * 6);
             CHECK(t.stats.async_copies == 2 * 128 * 48 / 4);
             CHECK(t.stats.loads == t.stats.async_copies);
-            // Bytes that lie across are gathered one by one.
+            // Bytes that lie across are loaded 8 at a time and turned round.
             const auto i = check_int8({128, 128, 192}, l, k, 0);
             const std::uint64_t along = (l == layout::rows) + (k == layout::columns);
             CHECK(i.stats.shared_conflicts == 0);
@@ -260,7 +265,11 @@ TEST_CASE("matmul: shared memory without bank conflicts, and the bytes of one ti
             CHECK(i.stats.bytes_loaded == 2 * 128 * 192);
             CHECK(i.stats.mma == 8 * 4 * 4 * 6);
             CHECK(i.stats.async_copies == along * 128 * 192 / 16);
-            CHECK(i.stats.loads == i.stats.async_copies + (2 - along) * 128 * 192);
+            CHECK(i.stats.loads == i.stats.async_copies + (2 - along) * 128 * 192 / 8);
+            // Where rows have no multiple of 8 bytes they are gathered one by one.
+            const auto single = check_int8({128, 124, 64}, layout::rows, layout::rows, 0);
+            CHECK(single.stats.loads == 128 * 64 / 16 + 124 * 64);
+            CHECK(single.stats.shared_conflicts == 0);
         }
 }
 

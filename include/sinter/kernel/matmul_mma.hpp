@@ -12,8 +12,10 @@
 // c ^ (k % 8), and ldmatrix transposes. Either way the eight chunks that ldmatrix reads, and those
 // that eight threads write, cover all 32 banks once. ldmatrix cannot transpose elements of other
 // sizes: floats that lie across are read one by one, from chunk c ^ (k % 4 * 2), so that a
-// fragment's four k have different banks; bytes that lie across are gathered on their way and lie
-// along k.
+// fragment's four k have different banks; bytes that lie across are turned round on their way and
+// lie along k: a thread loads 8 bytes of four rows, permutes them to eight words along k, and
+// stores these in such an order that the 32 words of a warp have different banks. Where an array
+// does not lie so, or is computed, bytes are gathered one by one.
 #pragma once
 
 #include "sinter/kernel/matmul_parts.hpp"
@@ -108,9 +110,75 @@ struct mma_work {
     template <int W>
     SINTER_DEVICE bool copied() const {
         if constexpr (side_is_plain<C, W>()) {
-            return p.vectors[W - ir::side_a];
+            return p.vectors[W - ir::side_a] && (size > 1 || p.along_k[W - ir::side_a]);
         } else {
             return false;
+        }
+    }
+    // True where bytes that lie across are loaded in vectors and turned round.
+    template <int W>
+    SINTER_DEVICE bool turned() const {
+        if constexpr (size == 1 && side_is_plain<C, W>()) {
+            return p.vectors[W - ir::side_a] && !p.along_k[W - ir::side_a];
+        } else {
+            return false;
+        }
+    }
+    // The four rows of 8 bytes that this thread turns round. Four lanes load 32 neighbours, a
+    // sector. A warp has eight groups of k, but not the one between: two of their bits pick the
+    // word of a chunk, one the half of a row.
+    SINTER_DEVICE static void turned_place(int& outer, int& k) {
+        const int t = static_cast<int>(simt::tid().x);
+        outer = (t % 4 + t / 32 % 4 * 4) * 8;
+        k = (t / 4 % 4 + t / 128 * 4 + t / 16 % 2 * 8) * 4;
+    }
+    template <int W>
+    SINTER_DEVICE void fetch_turned(int64 first) {
+        if constexpr (size == 1 && side_is_plain<C, W>()) {
+            static_assert(tuning::mma_threads * 32 == tuning::mma_m * tile_k && per_thread == 2);
+            constexpr int slot = load_slot<C>(side_value<C, W>()), axis = W == ir::side_a ? 0 : 1;
+            const args<C>& a = p.a;
+            int outer, k;
+            turned_place(outer, k);
+            const auto* from =
+                static_cast<const side_t<C, W>*>(a.load[slot].data) + here.at.load[slot];
+            SINTER_UNROLLED
+            for (int r = 0; r < 4; ++r) {
+                const int64 at = here.k + k + r;
+                simt::vec<uint32, 2> w{};
+                if (first + outer < a.extent[axis] && at < a.extent[2] &&
+                    is_inside<C, W, slot>(a, here.at, first + outer, at))
+                    w = simt::load<2>(reinterpret_cast<const uint32*>(from + first + outer +
+                                                                      at * a.load[slot].stride[2]));
+                next[W - ir::side_a][r / 2][r % 2 * 2] = w[0];
+                next[W - ir::side_a][r / 2][r % 2 * 2 + 1] = w[1];
+            }
+        }
+    }
+    // Two steps interleave four words as 4 x 4 bytes are transposed. Which bytes a step takes first
+    // is different for neighbouring lanes: so neighbours store different ones of their rows at the
+    // same time, of which two lie in each bank.
+    template <int W>
+    SINTER_DEVICE void put_turned(uint32* to) const {
+        int outer, k;
+        turned_place(outer, k);
+        const int mine = static_cast<int>(simt::tid().x) % 4;
+        const uint32 near = mine & 2 ? 0x7362 : 0x5140, far = near ^ (0x7362 ^ 0x5140);
+        const uint32 even = mine & 1 ? 0x7632 : 0x5410, odd = even ^ (0x7632 ^ 0x5410);
+        const words* const w = next[W - ir::side_a];
+        SINTER_UNROLLED
+        for (int h = 0; h < 2; ++h) {
+            SINTER_UNROLLED
+            for (int s = 0; s < 4; ++s) {
+                const uint32 order = s < 2 ? near : far;
+                const uint32 word =
+                    simt::permute_bytes(simt::permute_bytes(w[0][h], w[0][h + 2], order),
+                                        simt::permute_bytes(w[1][h], w[1][h + 2], order),
+                                        s % 2 == 0 ? even : odd);
+                simt::store_shared<1>(
+                    to + word_along(outer + 4 * h + (s ^ mine), k / chunk) + k / 4 % 4,
+                    simt::vec<uint32, 1>{{word}});
+            }
         }
     }
     // Starts to bring the tile of side W at the current step to `to`; what takes its way through
@@ -118,6 +186,7 @@ struct mma_work {
     template <int W>
     SINTER_DEVICE void fetch(uint32* to) {
         const int64 first = W == ir::side_a ? here.first_m() : here.first_n();
+        if (turned<W>()) return fetch_turned<W>(first);
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;
@@ -161,6 +230,7 @@ struct mma_work {
     template <int W>
     SINTER_DEVICE void put(uint32* to) {
         if (copied<W>()) return;
+        if (turned<W>()) return put_turned<W>(to);
         SINTER_UNROLLED
         for (int u = 0; u < per_thread; ++u) {
             int outer, k;

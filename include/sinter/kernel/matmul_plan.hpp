@@ -95,13 +95,16 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
         }
         q.along_k[side] = votes > 0;
         q.vectors[side] = false;
-        constexpr int64 chunk = uses_tensor_cores<C>() ? mma_chunk<C>() : 8;
+        // Bytes that lie across are loaded 8 at a time, and turned round.
+        const bool turned = multiplies_bytes<C>() && !q.along_k[side];
+        const int64 chunk = turned || !uses_tensor_cores<C>() ? 8 : mma_chunk<C>();
         const int value = side == 0 ? side_value<C, ir::side_a>() : side_value<C, ir::side_b>();
         if (const int slot = loads.find(value); slot >= 0) {
             const ir::bound_operand& o = q.a.load[slot];
             const int along = q.along_k[side] ? 2 : side, across = q.along_k[side] ? side : 2;
             q.vectors[side] = o.stride[along] == 1 && o.stride[across] % chunk == 0 &&
-                              detail::aligned(o.data, tuning::vector_bytes);
+                              detail::aligned(o.data, turned ? 8 : tuning::vector_bytes) &&
+                              (!turned || q.a.extent[side] % chunk == 0);
             for (int axis = 3; axis < axes.count; ++axis)
                 q.vectors[side] = q.vectors[side] && o.stride[axis] % chunk == 0;
             // A chunk lies among zeros or it does not.
@@ -110,8 +113,6 @@ void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device
                 const bool apart = along == 2 && x.inner != 0 && x.inner_extent % chunk == 0;
                 q.vectors[side] = q.vectors[side] && (apart || x.stride[axes.at[along]] == 0);
             }
-            // Nothing transposes bytes: these go through registers.
-            if (multiplies_bytes<C>() && !q.along_k[side]) q.vectors[side] = false;
         }
     }
     q.row_varies = detail::row_constants_vary<C>(b);

@@ -20,6 +20,13 @@ inline unsigned lane() { return emulator::current->tid.x & 31U; }
 inline unsigned warp() { return emulator::current->tid.x >> 5; }
 
 inline uint64 mul_wide(uint32 a, uint32 b) { return uint64{a} * b; }
+inline uint32 permute_bytes(uint32 low, uint32 high, uint32 which) {
+    const uint64 both = uint64{high} << 32 | low;
+    uint32 r = 0;
+    for (unsigned i = 0; i < 4; ++i)
+        r |= static_cast<uint32>(both >> 8 * (which >> 4 * i & 7) & 255) << 8 * i;
+    return r;
+}
 
 inline void sync_block(location l = location::here()) { emulator::sync_block(l); }
 inline bool sync_block_or(bool p, location l = location::here()) {
