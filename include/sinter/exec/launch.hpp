@@ -28,7 +28,7 @@ constexpr bool may_take_pass() {
 /// What runs stage C on the devices of backend B; null when B has only the host.
 template <class C, class B>
 constexpr launcher launcher_of() {
-    using kernels = typename kernels_of<B>::type;
+    using kernels [[maybe_unused]] = typename kernels_of<B>::type;
 #if SINTER_EMULATOR
     if constexpr (same_v<kernels, emulator_backend>) {
         if constexpr (may_take_pass<C, B>())

@@ -27,8 +27,8 @@ SINTER_DEVICE uint64 mul_wide(uint32 a, uint32 b) {
     asm("mul.wide.u32 %0, %1, %2;" : "=l"(r) : "r"(a), "r"(b));
     return r;
 }
-/// Four bytes of `low` (numbers 0 to 3) and `high` (4 to 7), from the lowest on: those that the four
-/// lowest nibbles of `which` name.
+/// Four bytes of `low` (numbers 0 to 3) and `high` (4 to 7), from the lowest on: those that the
+/// four lowest nibbles of `which` name.
 SINTER_DEVICE uint32 permute_bytes(uint32 low, uint32 high, uint32 which) {
 #if SINTER_DEVICE_CODE
     return __byte_perm(low, high, which);
