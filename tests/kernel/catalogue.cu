@@ -35,6 +35,11 @@ struct reduce_bf16 : kernel::kernel_of<stage<statistics<dtype::bf16>>> {};
 struct reduce_i64 : kernel::kernel_of<stage<statistics<dtype::i64>>> {};
 struct reduce_running_f32 : kernel::kernel_of<stage<running>> {};
 struct reduce_count_bool : kernel::kernel_of<stage<count>> {};
+struct window_f32 : kernel::window<stage<depthwise<dtype::f32>>> {};
+struct window_f64 : kernel::window<stage<depthwise<dtype::f64>>> {};
+struct window_bf16 : kernel::window<stage<depthwise<dtype::bf16>>> {};
+struct window_i64 : kernel::window<stage<depthwise<dtype::i64>>> {};
+struct window_pool_f32 : kernel::window<stage<scaled_pool<dtype::f32>>> {};
 struct matmul_f32 : kernel::kernel_of<stage<plain<dtype::f32>>> {};
 struct matmul_f64 : kernel::kernel_of<stage<plain<dtype::f64>>> {};
 struct matmul_i64 : kernel::kernel_of<stage<plain<dtype::i64>>> {};
@@ -60,7 +65,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[45];
+const void* entries[50];
 void all() {
     keep<map_f32,
          map_f64,
@@ -87,6 +92,11 @@ void all() {
          reduce_i64,
          reduce_running_f32,
          reduce_count_bool,
+         window_f32,
+         window_f64,
+         window_bf16,
+         window_i64,
+         window_pool_f32,
          matmul_f32,
          matmul_f64,
          matmul_i64,

@@ -427,4 +427,38 @@ struct rounded {
     }
 };
 
+// ---- windows
+// relu(sum(x * w) + bias), of a convolution of every channel by itself, and the sum.
+template <dtype D>
+struct depthwise {
+    static constexpr builder make() {
+        builder b;
+        b.head.windows = true;
+        const int x = b.load(D), w = b.load(D);
+        const int bias = b.load(D, true);
+        b.code[w].same_for_windows = b.code[bias].same_for_windows = true;
+        const int sum = b.reduce<red::sum>(b.op<op::mul>(x, w));
+        b.store(b.op<op::maximum>(b.op<op::add>(sum, bias), b.constant(D, 0)));
+        b.store(sum);
+        return b;
+    }
+};
+
+// The maximum of scale * x + shift, its position, and that plus what lies beside the result.
+template <dtype D>
+struct scaled_pool {
+    static constexpr builder make() {
+        builder b;
+        b.head.windows = true;
+        const int x = b.load(D), scale = b.load(D, true), shift = b.load(D, true);
+        b.code[scale].same_for_windows = true;
+        const int v = b.op<op::add>(b.op<op::mul>(x, scale), shift);
+        const int top = b.reduce<red::max>(v);
+        b.store(top);
+        b.store(b.reduce<red::argmax>(v));
+        b.store(b.op<op::add>(top, shift));
+        return b;
+    }
+};
+
 }  // namespace kernel_test

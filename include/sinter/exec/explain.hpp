@@ -54,6 +54,24 @@ std::string row_note(const Binding& b, const stage_table& s) {
     return r;
 }
 
+/// What runs stage `s` of `b` where it folds windows that may overlap.
+template <class Binding>
+std::string window_note(const Binding& b, const stage_table& s) {
+    ir::stage_launch frames[ir::max_stage_stores];
+    if (b.where.is_host() || !s.head.windows || s.kind != kernel::kernel_kind::reduce ||
+        ir::frames_of(b.table->graph, s, b.value, frames) < 1)
+        return {};
+    short stored[ir::max_stage_stores];
+    for (int j = 0; j < s.stores; ++j) stored[j] = s.store[j].value;
+    int64 rows = 1, row_length = 1;
+    for (int j = 0; j < max_rank; ++j)
+        ((s.row_axes >> j & 1) ? row_length : rows) *= frames[0].extent[j];
+    const int width = kernel::strip_width_of(s.code, s.size, stored, s.stores);
+    if (!kernel::windows_are_short(rows, row_length, width, limits_of(b.where))) return {};
+    return "one thread folds a window of " + std::to_string(row_length) +
+           " elements, and keeps for the next one what both need (window kernel)";
+}
+
 struct stage_instructions {
     const ir::instr* code;
     SINTER_HD const ir::instr& at(int j) const { return code[j]; }
@@ -137,7 +155,8 @@ std::string explained(const Binding& b, Use use) {
     const std::vector<ir::stage_view> stages(p.stage, p.stage + p.stages);
     std::vector<std::string> notes;
     for (int k = 0; k < p.stages; ++k)
-        notes.push_back(row_note(b, p.stage[k]) + product_note(b, p.stage[k]));
+        notes.push_back(row_note(b, p.stage[k]) + window_note(b, p.stage[k]) +
+                        product_note(b, p.stage[k]));
     const std::string choice = choice_text(b);
     return use(ir::explanation{.g = b.table->graph,
                                .p = p.plan,

@@ -27,15 +27,16 @@ inline runtime::storage_ptr workspace_for(const kernel::launch_shape& p, device 
 }
 inline runtime::dim dim_of(const simt::dim& d) { return {d.x, d.y, d.z}; }
 
+/// The record of a stage that the window kernel runs.
+inline runtime::launch_record of_windows(runtime::launch_record r) {
+    r.kernel = "window";
+    return r;
+}
+
 #if SINTER_EMULATOR
-/// Runs stage C on the emulator; what the emulator finds wrong is a device_error.
-template <class C>
-void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& record) {
-    if (run_by_library<C>(b, record)) return;
-    auto p = kernel::plan_launch<C>(b, limits_of(record.where));
-    if (p.nothing) return;
-    const auto memory = workspace_for(p, record.where);
-    if (memory) p.use_workspace(memory->data());
+/// Runs a launch on the emulator; what the emulator finds wrong is a device_error.
+template <class Plan>
+void start_on_emulator(const runtime::launch_record& record, const Plan& p) {
     runtime::launch_record r = record;
     r.grid = dim_of(p.grid);
     r.block = dim_of(p.block);
@@ -45,6 +46,20 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
     if (!result.errors.empty())
         throw device_error(std::string("The emulator found an error in the ") + record.kernel +
                            " kernel: " + result.errors.front());
+}
+template <class C>
+void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& record) {
+    if (run_by_library<C>(b, record)) return;
+    const kernel::device_limits d = limits_of(record.where);
+    if constexpr (kernel::folds_windows<C>()) {
+        const auto p = kernel::plan_windows<C>(b, d);
+        if (!p.nothing) return start_on_emulator(of_windows(record), p);
+    }
+    auto p = kernel::plan_launch<C>(b, d);
+    if (p.nothing) return;
+    const auto memory = workspace_for(p, record.where);
+    if (memory) p.use_workspace(memory->data());
+    start_on_emulator(record, p);
 }
 #endif
 
@@ -65,6 +80,12 @@ inline void start_on_cuda(const runtime::launch_record& record,
 template <class C>
 void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record) {
     if (run_by_library<C>(b, record)) return;
+    if constexpr (kernel::folds_windows<C>()) {
+        auto p = kernel::plan_windows<C>(b, limits_of(record.where));
+        if (!p.nothing)
+            return start_on_cuda(
+                of_windows(record), p, simt::entry_pointer<decltype(p.kernel)>(), &p.kernel);
+    }
     auto p = kernel::plan_launch<C>(b, limits_of(record.where));
     if (p.nothing) return;
     const void* const entry = simt::entry_pointer<decltype(p.kernel)>();

@@ -42,10 +42,11 @@ struct instr {
     how h = how::load;
     unsigned char op = 0;
     dtype type = dtype::f32;
-    bool row_constant = false;  // one value per row: evaluated outside the loop over the row
-    unsigned char level = 0;    // the first pass in which the value is there
-    unsigned char loops = 0;    // bit k: evaluated inside loop k
-    bool may_spread = false;    // a dear operation that may turn out to be broadcast
+    bool row_constant = false;      // one value per row: evaluated outside the loop over the row
+    unsigned char level = 0;        // the first pass in which the value is there
+    unsigned char loops = 0;        // bit k: evaluated inside loop k
+    bool may_spread = false;        // a dear operation that may turn out to be broadcast
+    bool same_for_windows = false;  // a load that does not move with the windows of the stage
     short in[3] = {-1, -1, -1};
     uint64 value = 0;  // constant: the bits of a double or int64; user functor: its slot
 
@@ -62,7 +63,8 @@ struct instr {
                static_cast<uint64>(type) << 12 | static_cast<uint64>(row_constant) << 16 |
                static_cast<uint64>(level) << 17 | static_cast<uint64>(loops) << 20 |
                static_cast<uint64>(in[0] + 1) << 28 | static_cast<uint64>(in[1] + 1) << 38 |
-               static_cast<uint64>(in[2] + 1) << 48 | static_cast<uint64>(may_spread) << 58;
+               static_cast<uint64>(in[2] + 1) << 48 | static_cast<uint64>(may_spread) << 58 |
+               static_cast<uint64>(same_for_windows) << 59;
     }
     SINTER_HD static constexpr instr from_word(uint64 w, uint64 value) {
         instr i;
@@ -73,6 +75,7 @@ struct instr {
         i.level = static_cast<unsigned char>(w >> 17 & 7);
         i.loops = static_cast<unsigned char>(w >> 20 & 255);
         i.may_spread = (w >> 58 & 1) != 0;
+        i.same_for_windows = (w >> 59 & 1) != 0;
         for (int k = 0; k < 3; ++k)
             i.in[k] = static_cast<short>(static_cast<int>(w >> (28 + 10 * k) & 1023) - 1);
         i.value = value;
@@ -81,19 +84,22 @@ struct instr {
 };
 
 /// The shape of a stage besides its instructions: `core` and its operands are instruction numbers
-/// or -1.
+/// or -1; `windows` says that it folds windows of an array, which may overlap.
 struct stage_head {
     short core = -1, core_a = -1, core_b = -1;
     unsigned char passes = 1;
+    bool windows = false;
     SINTER_HD constexpr uint64 word() const {
         return static_cast<uint64>(core + 1) | static_cast<uint64>(core_a + 1) << 10 |
-               static_cast<uint64>(core_b + 1) << 20 | static_cast<uint64>(passes) << 30;
+               static_cast<uint64>(core_b + 1) << 20 | static_cast<uint64>(passes) << 30 |
+               static_cast<uint64>(windows) << 34;
     }
     SINTER_HD static constexpr stage_head from_word(uint64 w) {
         return {static_cast<short>(static_cast<int>(w & 1023) - 1),
                 static_cast<short>(static_cast<int>(w >> 10 & 1023) - 1),
                 static_cast<short>(static_cast<int>(w >> 20 & 1023) - 1),
-                static_cast<unsigned char>(w >> 30 & 15)};
+                static_cast<unsigned char>(w >> 30 & 15),
+                (w >> 34 & 1) != 0};
     }
 };
 

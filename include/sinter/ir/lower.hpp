@@ -83,6 +83,7 @@ struct lowering {
             if (r.code[i].is_late()) r.code[i].level = r.head.passes;
         if (r.head.passes > max_passes) throw "Sinter: a stage has too many passes.";
         for (int k = 0; k < r.head.passes; ++k) mark_loop(k);
+        if (r.head.core < 0 && r.row_axes != 0) mark_windows();
         for (int k = 0; k < 2; ++k)
             for (short i = 0; i < g.size; ++i)
                 if (side[k][i] && evaluated(at[i])) in_loop(at[i], side_a + k);
@@ -222,6 +223,38 @@ private:
             throw "Sinter: reductions of one stage fold different axes.";
         y.row_constant = true;
         ++y.level;
+    }
+
+    // The axes outside the row along which windows slide that node `i` sees an array in.
+    constexpr int slid_axes(short i) const {
+        axis_map seen;
+        for (signed char j = 0; j < max_rank; ++j) seen.at[j] = j;
+        int slid = 0, parts = 0;
+        const int shown = ~g.n[i].ones & 0xff;
+        for (short v = g.n[i].view; v >= 0; v = g.views[v].parent) {
+            const view_step& step = g.views[v];
+            if (step.slot < 0) seen = composed(step.map, seen);
+            for (int j = 0; j < max_rank; ++j) {
+                if (seen.at[j] < 0 || !(shown >> j & 1)) continue;
+                if (step.slot >= 0 && (step.inner >> seen.at[j] & 1)) parts |= 1 << j;
+                for (int k = 0; k < max_rank; ++k)
+                    if (k != j && seen.at[k] == seen.at[j] && (shown & r.row_axes & 1 << k) &&
+                        !(r.row_axes >> j & 1) && !(parts >> k & 1) && !(parts >> j & 1))
+                        slid |= 1 << j;
+            }
+        }
+        return slid;
+    }
+    // Loads that do not move with the windows that others see are told apart.
+    constexpr void mark_windows() {
+        int slid = 0;
+        for (int i = 0; i < r.size; ++i)
+            if (r.code[i].h == how::load) slid |= slid_axes(r.node_of[i]);
+        if (slid == 0) return;
+        r.head.windows = true;
+        for (int i = 0; i < r.size; ++i)
+            if (r.code[i].h == how::load)
+                r.code[i].same_for_windows = (g.n[r.node_of[i]].ones & slid) == slid;
     }
 
     /// The pass that writes the results: the last; the first when only values per row follow.

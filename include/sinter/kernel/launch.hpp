@@ -6,6 +6,7 @@
 #include "sinter/kernel/matmul_plan.hpp"
 #include "sinter/kernel/reduce_plan.hpp"
 #include "sinter/kernel/row_plan.hpp"
+#include "sinter/kernel/window_plan.hpp"
 
 namespace sinter::kernel {
 

@@ -50,6 +50,8 @@ SINTER_HD constexpr int reduce_width() {
 template <class C>
 SINTER_HD constexpr int reduce_batch() {
     if (stores_elements<C>()) return 1;
+    // The window kernel has the short ones; what is left reads most of its elements from L1.
+    if (C::head().windows) return 1;
     constexpr int width = reduce_width<C>();
     constexpr int of_states = 3 * width * fold_states<C, 0>::bytes();
     int of_loads = 0;

@@ -100,6 +100,23 @@ inline constexpr int reduce_elements_per_thread = 16;
 // What a launch of a split reduction may ask for at most: one counter per tile of outputs.
 inline constexpr int reduce_tiles_split = 1024;
 inline constexpr int reduce_splits = 1024;
+// ---- windows
+// Two blocks of 256 threads per processor at up to 128 registers each.
+inline constexpr int window_threads = 256;
+// Strips of a thread along the axis on which windows slide: of 3 x 3 windows, 4 of them read 6
+// columns where one by one they would read 12. The strips of the loads and the states of all
+// results have to stay in registers, beside what addresses need; and the code of the stage is
+// repeated for every result.
+inline constexpr int window_items = 4, window_register_bytes = 288, window_instructions = 256;
+// The longest windows that one thread folds: 11 x 11; the outputs that are enough to do without
+// more threads for each.
+inline constexpr int window_longest = 121, window_threads_per_sm = 64;
+// With fewer threads than this per processor a thread has fewer strips.
+inline constexpr int window_threads_wanted = 256;
+// Lanes along a strip's axis: 8 vectors of 16 bytes are a line; 32 single elements are one of
+// floats. Then lines, then items: tiles whose halo is small.
+inline constexpr int window_lanes = 8, window_single_lanes = 32, window_lines = 8;
+
 // What every kernel gets of shared memory without asking.
 inline constexpr int plain_shared_bytes = 48 * 1024;
 // States must fit into that, beside the little that the kernel needs itself.
