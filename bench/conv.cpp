@@ -1,6 +1,10 @@
 // Convolutions with bias and relu over the layers of LeNet and ResNet-18, and 3 x 3 filters on an
 // image. Floor: the multiply-adds over the peak of multiply-adds in registers. Zeros around the
 // image are part of what is timed. bench/peers/torch_peer.py runs the same arrays.
+//
+// Filters of single channels and overlapping pools do little with what they read: on a device their
+// floor is each element of the operands read once, each of the result written once. On a host
+// the former compute as long as they read, and their floor is the multiply-adds as well.
 
 #include "support/harness.hpp"
 
@@ -119,7 +123,11 @@ void add_each_channel(const layer& l) {
     const int64 out = (l.extent - l.window) / l.stride + 1;
     const double flops = 2.0 * static_cast<double>(l.examples * out * out * l.filters) *
                          static_cast<double>(l.window * l.window);
-    row r("depthwise_conv2d", l.name, work{0, 0, flops}, [&l, out] {
+    const int64 results = l.examples * out * out * l.filters,
+                elements = l.channels * (l.examples * l.extent * l.extent + l.window * l.window);
+    const work floor =
+        on_host() ? work{0, 0, flops} : work{arrays_of(elements), arrays_of(results), flops};
+    row r("depthwise_conv2d", l.name, floor, [&l, out] {
         const sn::shape<4> result{l.examples, out, out, l.filters};
         return operands{sample(sn::shape<4>{l.examples, l.extent, l.extent, l.channels}),
                         sample(sn::shape<4>{l.filters, l.window, l.window, 1}),
@@ -134,7 +142,31 @@ void add_each_channel(const layer& l) {
 #endif
 }
 
+// Windows that overlap, as after the first layer of a ResNet.
+constexpr layer pools[] = {
+    {"resnet_stem", 1, 112, 64, 64, 3, 2, 0},
+    {"every_place", 1, 56, 128, 128, 3, 1, 0},
+};
+void add_pool(const layer& l) {
+    const int64 out = (l.extent - l.window) / l.stride + 1;
+    const work floor{arrays_of(l.examples * l.extent * l.extent * l.channels),
+                     arrays_of(l.examples * out * out * l.channels)};
+    const auto arrays = [&l, out] {
+        return operands{sample(sn::shape<4>{l.examples, l.extent, l.extent, l.channels}),
+                        {},
+                        {},
+                        sn::zeros<float>(sn::shape<4>{l.examples, out, out, l.channels}),
+                        {}};
+    };
+    const sn::window w{.size = l.window, .stride = l.stride};
+    row largest("max_pool", l.name, floor, arrays);
+    largest.sinter([=](operands& o) { o.y = sn::max_pool(o.x, {w, w}); });
+    row mean("avg_pool", l.name, floor, arrays);
+    mean.sinter([=](operands& o) { o.y = sn::avg_pool(o.x, {w, w}); });
+}
+
 const bool added = [] {
+    for (const layer& l : pools) add_pool(l);
     for (const layer& l : layers) add(l);
     for (const layer& l : in_groups) add_groups(l);
     for (const layer& l : each_channel) add_each_channel(l);

@@ -47,6 +47,7 @@ void start_on_emulator(const runtime::launch_record& record, const Plan& p) {
         throw device_error(std::string("The emulator found an error in the ") + record.kernel +
                            " kernel: " + result.errors.front());
 }
+/// Runs stage C on the emulator.
 template <class C>
 void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& record) {
     if (run_by_library<C>(b, record)) return;

@@ -82,8 +82,8 @@ SINTER_HD constexpr int window_items() {
 template <class C>
 struct window {
     static constexpr int max_threads = tuning::window_threads, min_blocks = 2;
-    args<C>
-        a;  // extents and strides by window_axis; a stride of an outer step takes back the inner
+    // Extents and strides by window_axis; a stride of an outer step takes back the steps within it.
+    args<C> a;
     window_layout g;
     SINTER_DEVICE void operator()() const;
 };
