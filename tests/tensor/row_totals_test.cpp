@@ -205,6 +205,36 @@ TEST_CASE("a softmax, its gradient and the sums of its columns are one launch") 
     });
 }
 
+#if defined(_OPENMP)
+// Threads share rows, and the last columns are few enough to be folded several rows at a time.
+TEST_CASE("columns of a few long rows have the same bits in any number of threads") {
+    for (const shape_case& c : {shape_case{2, 97 * 1024 + 64}, {13, 64 * 1024 + 17}}) {
+        const auto x = put<float, 2>(random({c.rows, c.length}, 1), device::host());
+        const auto w = put<float, 2>(random({c.rows, c.length}, 2), device::host());
+        const tensor<float, 2> p = softmax(x);
+        const reals a = get(p), b = get(w);
+        std::vector<double> one;
+        const int threads = omp_get_max_threads();
+        for (int n = 1; n <= 3; ++n) {
+            omp_set_num_threads(n);
+            const tensor<float, 1> columns = sum(softmax(x) * w, axis<0>);
+            const reals sums = get(columns);
+            bool right = true;
+            for (int64 j = 0; j < c.length; ++j) {
+                double sum = 0;
+                for (int64 i = 0; i < c.rows; ++i)
+                    sum += a.of[at(i * c.length + j)] * b.of[at(i * c.length + j)];
+                right &= near(sums.of[at(j)], sum, 1e-4);
+            }
+            CHECK(right);
+            if (n == 1) one = sums.of;
+            CHECK(sums.of == one);
+        }
+        omp_set_num_threads(threads);
+    }
+}
+#endif
+
 #if SINTER_EMULATOR
 
 TEST_CASE("totals of rows have the same bits under every schedule") {

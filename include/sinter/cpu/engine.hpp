@@ -130,7 +130,10 @@ void run_long_rows(const row_plan& p,
                 w.engine.copy_part(pass, f, states + (chunk * folds + f) * each);
         }
     };
-    if (totals != nullptr) lead.engine.totals().start(totals);
+    if (totals != nullptr) {
+        lead.engine.totals().start(totals);
+        lead.engine.totals().share();
+    }
     for (int64 i = 0; i < p.outer_tiling().count; ++i) {
         lead.engine.begin(i);
         for (int k = 0; k < code.passes; ++k) {
@@ -223,10 +226,11 @@ template <class Team>
 void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stage& b) {
     using engine = worker<row_engine>;
     const int64 tiles = b.rows == 0 ? 0 : p.outer_tiling().count;
-    bool columns = false, elements = false;
+    bool columns = false, elements = false, alone = false;
     for (const total_value& t : code.totals) {
         columns = columns || t.columns;
         elements = elements || t.reg < 0;
+        alone = alone || (t.reg < 0 && !t.columns);
     }
     // Merging a part costs as much as a row of the totals.
     constexpr int64 most_parts = 32, least_rows = 8;
@@ -236,7 +240,11 @@ void run_totals(const row_plan& p, const stage_loops& code, const ir::bound_stag
     const borrowed states(each * std::max<int64>(parts, 1));
     const int threads =
         Team::size(work_of(code, p.outer().length * std::max<int64>(p.row().length, 1)));
-    if (threads > 1 && tiles < 2 * threads && p.chunks() > 1 && !elements && tiles > 0) {
+    // Threads that share a row share the states of its columns, tile by tile; a total of all
+    // elements takes them in one order.
+    const bool shares = !elements || (parts == 1 && !alone && !p.lanes);
+    if (threads > 1 && (tiles < 2 * threads || parts == 1) && p.chunks() > 1 && shares &&
+        tiles > 0) {
         run_long_rows<Team>(p, code, b, threads, states.data());
         return finish_totals(p, code, b, states.data(), 1);
     }

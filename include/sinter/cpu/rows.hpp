@@ -10,7 +10,7 @@ namespace sinter::cpu {
 
 class row_engine {
 public:
-    /// With memory for what passes keep, or without: then it comes by join().
+    /// With memory for what passes keep and for totals, or without: then it comes by join().
     row_engine(const row_plan& p,
                const stage_loops& code,
                const ir::bound_stage& b,
@@ -21,7 +21,7 @@ public:
         for (int k = 0; keeps && k < code.made.count; ++k)
             if (code.made[k].kept && context_.load[code.loads + 1 + k].data == nullptr)
                 context_.made[k] = m.bytes(p.kept() * code.made[k].bytes);
-        if (code.totals.count > 0 && !p.columns_again)
+        if (keeps && code.totals.count > 0 && !p.columns_again)
             totals_ = new (m.array<row_totals>(1)) row_totals(p, code, m);
         if (p.terms) terms_ = new (m.array<walked_terms>(1)) walked_terms(p, context_);
         int64 folds = 0;
@@ -66,6 +66,7 @@ public:
     /// Goes on with the rows, the registers and the memory of another engine.
     void join(const row_engine& e) {
         outer_ = e.outer_;
+        totals_ = e.totals_;
         for (int k = 0; k < context_.code.made.count; ++k)
             if (context_.code.made[k].kept) context_.made[k] = e.context_.made[k];
         std::memcpy(context_.row.first,

@@ -21,6 +21,12 @@ public:
         taken_ = 0;
         if (open_ == nullptr && n > narrow) open_ = place;  // fewer take more room than that
     }
+    /// Takes from the arena what up to 15 blocks need, for another thread to go on with.
+    void reserve() {
+        if (rows_ > narrow || spares_ > 0) return;  // the others have their place
+        spares_ = 5;                                // four levels, and what is open
+        spare_ = memory_->bytes(spares_ * room_);
+    }
     /// A line of n elements for every row, the first of which is element `at`.
     void along(const block_value& x, int64 n, int64 at) {
         fold_->along(open(), x.at, x.line, rows_, n, at);
@@ -88,6 +94,7 @@ private:
         }
     }
     std::byte* open() {
+        if (open_ == nullptr && spares_ > 0) open_ = spare_ + --spares_ * room_;
         if (open_ == nullptr) open_ = memory_->bytes(room_);
         return open_;
     }
@@ -106,7 +113,8 @@ private:
     int64 room_, rows_ = 0, blocks_ = 0;
     int64 taken_ = 0;  // lines that the open states have
     int levels_ = 0;
-    std::byte* open_ = nullptr;
+    std::byte *open_ = nullptr, *spare_ = nullptr;
+    int64 spares_ = 0;
     std::byte* level_[40];  // the first levels_ of them have a value
 };
 

@@ -53,6 +53,10 @@ public:
             if (place != nullptr) place += room(plan_, code_.totals[k]);
         }
     }
+    /// After start(): threads may take different tiles of the row at a time, of fewer than 16 rows.
+    void share() {
+        for (int64 i = 0; i < first_[code_.totals.count]; ++i) tally_[i].reserve();
+    }
     /// Takes the values of tile `i` of the row, `across` of them, for `rows` rows; output f of the
     /// pass is the f-th total of elements.
     void take(const runner& r, int64 i, int64 across, int64 rows) {
