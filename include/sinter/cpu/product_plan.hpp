@@ -70,7 +70,9 @@ struct product_plan {
                                    : (int64{1} << 24) / std::max<int64>(k * kernel.bytes, 1);
         // Where the left operand is computed, it is not computed again for every few columns.
         int64 most = std::min<int64>(fit, !left_is_plain ? 2048 : large ? 1024 : 512);
-        if (by_slabs && threads > 1) most = std::min(most, n / (2 * threads));
+        // Rounded up, so that as many slabs come to every thread.
+        if (by_slabs && threads > 1)
+            most = std::min(most, round((n + 4 * threads - 1) / (4 * threads), kernel.columns));
         slab = std::min(round(std::max<int64>(n, 1), kernel.columns),
                         std::max<int64>(most / kernel.columns, 1) * kernel.columns);
         if (by_slabs) threads = 1;
