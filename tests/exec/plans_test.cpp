@@ -55,6 +55,9 @@ TEST_CASE("an expression has at most two programs, and each at most two plans") 
     CHECK(tables_of(x + exp(a)) == two_plans);
     CHECK(tables_of(layer_norm(x, a, b)) == two_plans);
     CHECK(tables_of(softmax(x) * exp(a)) == two_plans);
+    // A costly operand, which devices may store; cheap ones never are.
+    CHECK(tables_of(matmul(tanh(x), w)) == two_plans);
+    CHECK(tables_of(matmul(relu(x) * 2 + a, w * b)) == one);
     // What looks alike may be alike.
     CHECK(tables_of(exp(a) * b + exp(c)) == tables{2, 1, 1});
     CHECK(tables_of(mean((x - y) * (x - y))).programs == 2);
@@ -274,6 +277,51 @@ TEST_CASE("rows that may be unequal and a costly value: the second plan serves b
               d.is_host() ? 2 : 0,
               {d.is_host() ? "split plan, because a costly value of 7 elements is read 6300 times"
                            : "fused plan"});
+    });
+}
+
+// What two hundred operations and more compute of an element.
+template <class E>
+auto tower_of_functions(const E& v) {
+    return sn::lgamma(v + 2) * sn::digamma(v + 2) * sn::erfc(v) * pow(v + 2, v) * exp(tanh(v)) *
+           sn::atan(v);
+}
+
+TEST_CASE("a costly operand is stored where the tiles of its product would compute it too often") {
+    on_each_device([](device d) {
+        const auto x = put<double, 2>(get(ramp(60, 66, d)), d);
+        const tensor<double, 2> high = tower_of_functions(x);
+        for (const int64 columns : {70, 3200}) {
+            const auto w = put<double, 2>(get(ramp(66, columns, d)), d);
+            const auto e = matmul(tower_of_functions(x), w);
+            const bool often = !d.is_host() && columns == 3200;
+            const std::string text = explain(e);
+            CAPTURE(text);
+            if (d.is_host()) {
+                CHECK_FALSE(contains(text, "plan"));
+            } else if (often) {
+                CHECK(contains(text,
+                               "storing plan, because a costly value of 3960 elements is computed "
+                               "by 50 tiles of its product\n"));
+                CHECK(contains(text,
+                               "t0 is stored: it is costly, and each tile of the product that "
+                               "reads it would compute it.\n"));
+            } else {
+                CHECK(contains(text,
+                               "fused plan: a costly value of 3960 elements is computed by 2 tiles "
+                               "of its product, but to store it would not pay\n"));
+            }
+            launch_counter ran;
+            const tensor<double, 2> y = e;
+            CHECK(ran.launches() == (often ? 2 : 1));
+            CHECK(ran.temporaries() == (often ? 1 : 0));
+            CHECK(difference(get(y), product(get(high), get(w)), 1e-12, 1e-10) == "");
+        }
+        // Of the right operand each tile of rows; a cheap one stays where it is.
+        const auto long_rows = sn::ones<double>(sn::shape{3200, 66}, d);
+        CHECK(contains(explain(matmul(long_rows, tower_of_functions(transpose(x)))),
+                       "by 50 tiles") == !d.is_host());
+        CHECK_FALSE(contains(explain(matmul(relu(long_rows) * 2, transpose(x))), "plan"));
     });
 }
 

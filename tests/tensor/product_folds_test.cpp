@@ -115,6 +115,89 @@ TEST_CASE("largest, least and mean of columns leave the product's kernel without
     });
 }
 
+TEST_CASE("rows of a product without their axis leave its kernel as those with it do") {
+    on_each_device([](device d) {
+        struct {
+            int64 m, n, k;
+        } const rows[] = {{70, 65, 9}, {1, 1, 1}, {130, 3, 5}, {3, 200, 4}, {0, 4, 3}};
+        for (const auto& [m, n, k] : rows) {
+            CAPTURE(m);
+            CAPTURE(n);
+            const layer l(m, n, k);
+            const arrays a(l, d, layout::plain);
+            const auto e = a.expression();
+            tensor<float, 2> y;
+            tensor<float, 1> of_rows;
+            sn::launch_counter ran;
+            evaluate(out(y) = e, out(of_rows) = sum(e, axis<-1>));
+            CHECK((m > 0 ? ran.launches() == 1 : ran.launches() <= 1));
+            CHECK(difference(get(y), l.y, within, beside) == "");
+            CHECK(difference(get(of_rows), fold(l.y, {1}, false, total), within, beside) == "");
+            // And what is computed from them, into a column of an array.
+            auto columns = put<float, 2>(random({m, 3}, 6), d);
+            auto want = get(columns);
+            const reals means = fold(l.y, {1}, false, average);
+            for (int64 i = 0; i < m; ++i) want.of[at(3 * i + 1)] = 2 * means.of[at(i)];
+            ran.reset();
+            columns(sn::_, 1).write(mean(e, axis<-1>) * 2);
+            CHECK((m > 0 ? ran.launches() == 1 : ran.launches() <= 1));
+            CHECK(difference(get(columns), want, within, beside) == "");
+        }
+        const layer l(20, 12, 9);
+        const arrays a(l, d, layout::plain);
+        const auto three = sn::broadcast_to(a.x, sn::shape{3, 20, 9});
+        const auto e = matmul(three, a.w);
+        const auto greatest = max(e, axis<2>);
+        static_assert(sn::kernel_count(greatest) == 1);
+        const reals y = product(l.x, l.w), sums = fold(y, {0}, false, total),
+                    tops = fold(y, {1}, false, largest);
+        sn::launch_counter ran;
+        const tensor<float, 2> columns = sum(e, axis<1>), best = greatest;
+        CHECK(ran.launches() == 2);
+        for (int64 p = 0; p < 3; ++p) {
+            CHECK(difference(get(sn::eval(columns(p, sn::_))), sums, within, beside) == "");
+            CHECK(difference(get(sn::eval(best(p, sn::_))), tops, within) == "");
+        }
+        CHECK(contains(sn::explain(sum(a.expression(), axis<-1>)), "result (20,) float"));
+    });
+}
+
+TEST_CASE("a product in another shape is written in that shape") {
+    on_each_device([](device d) {
+        const layer l(12, 10, 5);
+        const arrays a(l, d, layout::plain);
+        const auto e = a.expression();
+        sn::launch_counter ran;
+        const tensor<float, 3> y = reshape(e, sn::shape{3, 4, 10});
+        CHECK(y.extents() == sn::shape{3, 4, 10});
+        CHECK(get(y).of == get(sn::eval(e)).of);
+        ran.reset();
+        tensor<float, 2> whole;
+        tensor<float, 1> flat, tops;
+        evaluate(out(whole) = e, out(flat) = flatten(e), out(tops) = max(e, axis<-1>));
+        CHECK(ran.launches() == 1);
+        CHECK(get(flat).of == get(whole).of);
+        CHECK(difference(get(whole), l.y, within, beside) == "");
+        CHECK(difference(get(tops), fold(get(whole), {1}, false, largest)) == "");
+        // Not where the target lies in another order, or somebody reads it once more.
+        tensor<float, 2> wide = put<float, 2>(random({30, 8}, 7), d);
+        const auto before = get(wide);
+        wide(sn::_, sn::range(2, 6)) = reshape(e, sn::shape{30, 4});
+        for (int64 i = 0; i < 30; ++i)
+            for (int64 j = 0; j < 8; ++j)
+                CHECK(
+                    get(wide).of[at(8 * i + j)] ==
+                    (j < 2 || j >= 6 ? before.of[at(8 * i + j)] : get(flat).of[at(4 * i + j - 2)]));
+        const auto images = put<float, 4>(random({2, 5, 6, 3}, 1), d),
+                   filters = put<float, 4>(random({4, 3, 3, 3}, 2), d);
+        const auto features = sn::relu(conv2d(images, filters) + 1);
+        ran.reset();
+        const tensor<float, 2> rows = reshape(features, sn::shape{2, 48});
+        CHECK(ran.launches() == 1);
+        CHECK(get(rows).of == get(sn::eval(features)).of);
+    });
+}
+
 TEST_CASE("half and batched products fold too") {
     on_each_device([](device d) {
         const reals x = random({3, 20, 9}, 1), w = random({9, 12}, 2);

@@ -260,6 +260,12 @@ void run_segment(exec::binding& b,
         if (p.through >= 0) {
             auto& g = seen_as[k] = std::make_unique<detail::seen_gradient>(b, p.through, b.where);
             if (!g->apart || !exec::detail::same_extents(root, g->seen.array)) continue;
+            // What lies in memory as a value of another shape does cannot be written to windows.
+            const ir::graph_view& graph = b.table->graph;
+            if (ir::written_root(graph, k) != graph.root[k]) {
+                runtime::fill_zero(g->all.array.data, b.where, detail::bytes_of(g->all.array));
+                continue;
+            }
             to[k].write_through = to[k].present = true;
             to[k].array = g->seen.array;
             to[k].memory = &g->seen.memory;

@@ -68,11 +68,12 @@ inline int64 reads_of(const ir::dear_value& d, const ir::array_ref* value) {
     return d.reader < 0 ? 2 * ir::elements_of(value[d.value]) : ir::elements_of(value[d.reader]);
 }
 /// The costly value of plan `p` that a host would compute most often again, and often enough to pay
-/// for storing it; -1: none.
-inline int recomputed(const plan_table& p, const ir::array_ref* value) {
+/// for storing it; -1: none. It computes each operand of a product once, panel by panel.
+inline int recomputed(const program_table& t, const plan_table& p, const ir::array_ref* value) {
     int worst = -1;
     int64 most = 0;
     for (int k = 0; k < p.plan.dears; ++k) {
+        if (ir::is_operand(t.graph.n, p.plan.dear[k])) continue;
         const int64 n = ir::elements_of(value[p.plan.dear[k].value]),
                     reads = reads_of(p.plan.dear[k], value);
         if (reads < 2 * n || reads - n < kernel::tuning::host_dear_reads || reads - n <= most)
@@ -82,7 +83,6 @@ inline int recomputed(const plan_table& p, const ir::array_ref* value) {
     }
     return worst;
 }
-
 /// True when a product of plan `p` is pooled by its own kernel, although it has so few channels
 /// that a host folds a window in less time from memory than it takes to walk it in another order.
 inline bool pools_few(const plan_table& p, const ir::array_ref* value) {
@@ -99,6 +99,8 @@ inline bool pools_few(const plan_table& p, const ir::array_ref* value) {
 /// - A GPU computes costly values while it waits for memory; a host stores one that is broadcast
 ///   often. Where the second plan also stores reductions, for the rows that might have been
 ///   unequal, the work of both is compared.
+/// - The tiles of a product wait for its operands: a GPU stores a costly one where to compute it in
+///   all tiles takes longer than to write, to read and one more launch. A host computes it once.
 inline plan_choice choose(const program_table& t,
                           const ir::array_ref* value,
                           device where,
@@ -107,15 +109,22 @@ inline plan_choice choose(const program_table& t,
     c.plan = t.fused;
     const bool fits = find_launches(t, *t.fused, value, room, c.launches) &&
                       !(where.is_host() && pools_few(*t.fused, value));
-    c.dear = fits && where.is_host() ? recomputed(*t.fused, value) : -1;
+    if (fits && where.is_host()) c.dear = recomputed(t, *t.fused, value);
+    if (fits && !where.is_host() && t.costs)
+        c.dear = t.costs->recomputed(t, c.launches, value, where);
     if (fits && c.dear < 0) return c;
     plan_choice d = c;
     d.plan = t.second;
     if (t.second && find_launches(t, *t.second, value, room, d.launches)) {
         d.why = fits ? reason_for_plan::dear : reason_for_plan::rows;
-        if (!fits || !t.may_need_split ||
-            work_of(*t.second, d.launches, value) < work_of(*t.fused, c.launches, value))
-            return d;
+        const auto pays = [&] {
+            if (!where.is_host())
+                return t.costs->work(t, *t.second, d.launches, value, where) <
+                       t.costs->work(t, *t.fused, c.launches, value, where);
+            return !t.may_need_split ||
+                   work_of(*t.second, d.launches, value) < work_of(*t.fused, c.launches, value);
+        };
+        if (!fits || pays()) return d;
     }
     // Seldom a stage that stores a costly value does not fit, although the fused one does.
     if (!fits) throw error("Sinter: no plan of a program fits the extents of its operands.");

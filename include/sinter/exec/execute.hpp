@@ -131,35 +131,53 @@ private:
     // Where the result of root r goes.
     void place(int r) {
         target& to = targets_[r];
-        const int node = t_.graph.root[r];
+        const int node = t_.graph.root[r], made = ir::written_root(t_.graph, r);
         ir::array_ref a = b_.at(node);
         ir::make_row_major(a);
+        written_[r] = made == node ? &to.array : b_.room.take<ir::array_ref>(1, b_.at(made));
         if (to.write_through) {
             const bool here = (*to.memory)->where() == b_.where;
             if (!here || !detail::same_extents(a, to.array)) refuse_target(to, a, node);
-            to.copy_back = detail::may_clobber(b_, to.array, **to.memory, runs_once()) ||
-                           (reshaped(node) && !detail::contiguous(to.array));
+            const bool lies =
+                detail::contiguous(to.array) || (!reshaped(made) && (made == node || squeezed(r)));
+            to.copy_back = !lies || detail::may_clobber(
+                                        b_, seen_by_kernel(r, to.array), **to.memory, runs_once());
             (*to.memory)->note_write();
-            if (!to.copy_back) return set_value(node, to.array);
+            if (!to.copy_back) return set_value(r, to.array);
             runtime::note_temporary();
-        } else if (reusable(to, a)) {
+        } else if (reusable(to, r, a)) {
             (*to.memory)->note_write();
-            return set_value(node, to.array);
+            return set_value(r, to.array);
         }
         to.fresh = runtime::allocate(b_.where, static_cast<std::size_t>(bytes_of(a)));
         a.data = to.fresh->data();
         to.array = a;
-        set_value(node, a);
+        set_value(r, a);
+    }
+    bool squeezed(int r) const { return ir::is_squeeze(t_.graph, t_.graph.root[r]); }
+    // Where the kernel that writes root r has its elements, when the result is `a`.
+    ir::array_ref seen_by_kernel(int r, const ir::array_ref& a) const {
+        const short node = t_.graph.root[r], made = ir::written_root(t_.graph, r);
+        if (made == node) return a;
+        ir::array_ref m = b_.at(made);
+        ir::make_row_major(m);
+        m.data = a.data;
+        if (squeezed(r)) {
+            const ir::axis_map& from = t_.graph.views[t_.graph.n[node].view].map;
+            for (int j = 0; j < max_rank; ++j)
+                if (from.at[j] >= 0) m.stride[from.at[j]] = a.stride[j];
+        }
+        return m;
     }
     // Between launches that write results, one that asks for workspace could still fail: then
     // nothing may have been written in place.
     bool one_launch() const { return t_.graph.roots == 1 || runs_once(); }
     bool runs_once() const { return p_.stages == 1 && b_.choice.launches.count[0] == 1; }
-    bool reusable(const target& to, const ir::array_ref& a) const {
+    bool reusable(const target& to, int r, const ir::array_ref& a) const {
         return one_launch() && detail::owned_by_target(to, b_.where, lists_, count_) &&
                to.array.type == a.type && detail::same_extents(a, to.array) &&
                detail::contiguous(to.array) &&
-               !detail::may_clobber(b_, to.array, **to.memory, runs_once());
+               !detail::may_clobber(b_, seen_by_kernel(r, to.array), **to.memory, runs_once());
     }
     bool reshaped(int node) const {
         for (int i = 0; i < t_.graph.size; ++i)
@@ -168,9 +186,12 @@ private:
                 return true;
         return false;
     }
-    void set_value(int node, const ir::array_ref& a) {
-        const ir::kind k = t_.graph.n[node].k;
-        if (k != ir::kind::leaf && k != ir::kind::coordinate) b_.at(node) = a;
+    void set_value(int r, const ir::array_ref& a) {
+        const int made = ir::written_root(t_.graph, r);
+        const ir::array_ref m = seen_by_kernel(r, a);
+        if (made != t_.graph.root[r]) *written_[r] = m;
+        const ir::kind k = t_.graph.n[made].k;
+        if (k != ir::kind::leaf && k != ir::kind::coordinate) b_.at(made) = m;
     }
     // Memory for an intermediate that a later stage reads.
     void keep(int i) {
@@ -182,12 +203,39 @@ private:
         ir::array_ref a = b_.at(i);
         if (padded)
             for (int j = 0; j < max_rank; ++j) a.extent[j] = b_.shape[x.slot].extent[j];
-        ir::make_row_major(a);
+        if (p_.plan.why[i] == ir::reason::recomputed)
+            lie_as_loaded(i, a);
+        else
+            ir::make_row_major(a);
         const auto bytes = static_cast<std::size_t>(bytes_of(a));
         a.data = memory_.add(b_.where, bytes).data();
         if (padded) runtime::fill_zero(a.data, b_.where, bytes);
         b_.at(i) = padded ? ir::sliced(a, 0xff, b_.slice[x.axes]) : a;
         runtime::note_temporary();
+    }
+    // The operand of a product has its axes in the order of the product's: it is stored in the
+    // order of the first array of its extents that it is computed from.
+    [[gnu::cold]] void lie_as_loaded(int i, ir::array_ref& a) const {
+        const stage_table& s = p_.stage[p_.plan.stage_of[i]];
+        const ir::array_ref* like = nullptr;
+        for (int j = 0; j < s.load_count && !like; ++j)
+            if (const ir::array_ref& x = b_.at(s.node_of[s.loads[j]]); detail::same_extents(x, a))
+                like = &x;
+        if (!like || reshaped(i)) return ir::make_row_major(a);
+        const auto step = [&](int j) {
+            return like->stride[j] < 0 ? -like->stride[j] : like->stride[j];
+        };
+        int order[max_rank];
+        for (int j = 0; j < max_rank; ++j) {
+            int at = j;
+            for (; at > 0 && step(order[at - 1]) > step(j); --at) order[at] = order[at - 1];
+            order[at] = j;
+        }
+        int64 n = 1;
+        for (const int j : order) {
+            a.stride[j] = a.extent[j] == 1 ? 0 : n;
+            n *= a.extent[j];
+        }
     }
     // A stored value seen under another shape, among zeros or through views.
     [[gnu::cold]] void remap(int i) {
@@ -228,8 +276,7 @@ private:
         const stage_table& s = p_.stage[k];
         const ir::array_ref* out[ir::max_stage_stores];
         for (int j = 0; j < s.stores; ++j)
-            out[j] =
-                s.store[j].root >= 0 ? &targets_[s.store[j].root].array : &b_.at(s.store[j].node);
+            out[j] = s.store[j].root >= 0 ? written_[s.store[j].root] : &b_.at(s.store[j].node);
         // Results that turned out to walk different spaces take one launch each.
         for (int i = 0; i < count; ++i) {
             bound_space space;
@@ -282,6 +329,7 @@ private:
     const operand_list* const* lists_;
     int count_;
     target* targets_;
+    ir::array_ref* written_[ir::max_roots];  // by root: where its kernel writes
     scratch_list<runtime::storage> memory_;
     void* element_ = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sinter/exec/choose.hpp"
+#include "sinter/exec/device_work.hpp"
 #include "sinter/exec/launch_kernel.hpp"
 #include "sinter/ir/explain.hpp"
 #include "sinter/ir/frames.hpp"
@@ -72,10 +73,6 @@ std::string window_note(const Binding& b, const stage_table& s) {
            " elements, and keeps for the next one what both need (window kernel)";
 }
 
-struct stage_instructions {
-    const ir::instr* code;
-    SINTER_HD const ir::instr& at(int j) const { return code[j]; }
-};
 /// What does the product of stage `s`, where that is not plain arithmetic of its type.
 template <class Binding>
 std::string product_note(const Binding& b, const stage_table& s) {
@@ -104,6 +101,17 @@ std::string product_note(const Binding& b, const stage_table& s) {
     return std::string("multiplies in tensor cores") + (tf32 ? ", floats rounded to tf32" : "");
 }
 
+/// "3 tiles": where operand `d` of a product is computed.
+template <class Binding>
+std::string tiles_text(const Binding& b, const ir::dear_value& d) {
+    const program_table& t = *b.table;
+    scratch room;
+    plan_launches fused;
+    find_launches(t, *t.fused, b.value, room, fused);
+    const double n = computed_by_tiles(t, *t.fused, fused, b.value, b.where, d);
+    return std::to_string(static_cast<long>(n)) + (n == 1 ? " tile" : " tiles");
+}
+
 /// Why this program and this plan run, in a line each; empty where there was nothing to choose.
 template <class Binding>
 std::string choice_text(const Binding& b) {
@@ -114,15 +122,22 @@ std::string choice_text(const Binding& b) {
     else if (b.guessed)
         r += "  operands that look alike are the same, as this program assumes\n";
     if (!t.second) return r;
+    bool pools = false, operands = t.fused->plan.dears > 0;
+    for (int k = 0; k < t.fused->stages; ++k) pools = pools || t.fused->stage[k].pool >= 0;
+    for (int k = 0; k < t.fused->plan.dears; ++k)
+        operands = operands && ir::is_operand(t.graph.n, t.fused->plan.dear[k]);
+    // A host has the second plan for nothing but what tiles compute again.
+    if (b.where.is_host() && operands && !pools && !t.may_need_split) return r;
     std::string times;
+    const bool by_tiles =
+        b.choice.dear >= 0 && ir::is_operand(t.graph.n, t.fused->plan.dear[b.choice.dear]);
     if (b.choice.dear >= 0) {
         const ir::dear_value& d = t.fused->plan.dear[b.choice.dear];
         times = "a costly value of " + std::to_string(ir::elements_of(b.value[d.value])) +
-                " elements is read " + std::to_string(reads_of(d, b.value)) + " times";
+                " elements is " +
+                (by_tiles ? "computed by " + tiles_text(b, d) + " of its product"
+                          : "read " + std::to_string(reads_of(d, b.value)) + " times");
     }
-    bool pools = false;
-    for (int k = 0; t.fused && k < t.fused->stages; ++k)
-        pools = pools || t.fused->stage[k].pool >= 0;
     switch (b.choice.why) {
         case reason_for_plan::rows:
             return r +

@@ -20,11 +20,16 @@ struct kernels_of<beside_library<B>> : kernels_of<B> {
     static constexpr bool beside_library = true;
 };
 
+/// True when files of backend B hold kernels.
+template <class B>
+inline constexpr bool has_kernels = !same_v<typename kernels_of<B>::type, host_backend>;
+
 /// True when backend B may run stage C as a library's product and one map.
 template <class C, class B>
 constexpr bool may_take_pass() {
     return kernels_of<B>::beside_library && product_takes_pass<C>();
 }
+
 /// What runs stage C on the devices of backend B; null when B has only the host.
 template <class C, class B>
 constexpr launcher launcher_of() {

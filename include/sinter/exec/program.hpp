@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sinter/cpu/stage.hpp"
+#include "sinter/exec/device_work.hpp"
 #include "sinter/exec/launch.hpp"
 #include "sinter/exec/tables.hpp"
 #include "sinter/expr/expr.hpp"
@@ -95,6 +96,10 @@ struct compiled {
     static constexpr auto fused = ir::schedule(graph);
     static constexpr bool may_need_split = ir::may_need_split(graph, fused);
     static constexpr bool has_second = may_need_split || fused.dears > 0 || ir::pools(fused);
+    static constexpr bool stores_operands = ir::names_operand(graph, fused);
+    /// True when no host runs the second plan.
+    static constexpr bool second_for_devices =
+        !may_need_split && !ir::pools(fused) && ir::names_only_operands(graph, fused);
     static constexpr auto schedule_again() {
         if constexpr (has_second) {
             return ir::schedule_again(graph, fused);
@@ -148,6 +153,14 @@ struct planned {
     static constexpr auto scalars = ir::scalars_of<code<K>>();
 
     template <int K>
+    static constexpr auto loops_of() -> const cpu::stage_loops& (*)() {
+        if constexpr (Second && P::second_for_devices) {
+            return nullptr;
+        } else {
+            return &cpu::loops_for<code<K>, B>;
+        }
+    }
+    template <int K>
     static constexpr stage_table stage_entry() {
         return {ir::view_of_stage(stage<K>),
                 kernel::kernel_kind_of<code<K>>(),
@@ -155,7 +168,7 @@ struct planned {
                 loads<K>.count,
                 scalars<K>.at,
                 scalars<K>.count,
-                &cpu::loops_for<code<K>, B>,
+                loops_of<K>(),
                 launcher_of<code<K>, B>(),
                 may_take_pass<code<K>, B>()};
     }
@@ -181,7 +194,9 @@ struct program {
         static constexpr program_table t = [] {
             program_table p = from::table;
             p.fused = &planned<from, false, functors, B>::table;
-            if constexpr (from::has_second) p.second = &planned<from, true, functors, B>::table;
+            if constexpr (from::has_second && (has_kernels<B> || !from::second_for_devices))
+                p.second = &planned<from, true, functors, B>::table;
+            if constexpr (from::stores_operands && has_kernels<B>) p.costs = &the_device_costs;
             p.may_need_split = from::may_need_split;
             p.pack_functors = from::graph.functors ? &pack : nullptr;
             p.direct = is_direct(p);

@@ -38,6 +38,20 @@ struct plan_table {
     int stages = 0;
 };
 
+struct program_table;
+struct plan_launches;
+/// Whether devices gain by the second plan: known to files with kernels, others need not compile
+/// it.
+struct device_costs {
+    // The costly operand of a product that is computed most often; -1: there is none.
+    int (*recomputed)(const program_table&, const plan_launches&, const ir::array_ref*, device);
+    double (*work)(const program_table&,
+                   const plan_table&,
+                   const plan_launches&,
+                   const ir::array_ref*,
+                   device);
+};
+
 /// One program: a graph, and at most two plans of it.
 struct program_table {
     ir::graph_view graph;
@@ -50,6 +64,7 @@ struct program_table {
     const plan_table* second = nullptr;
     bool may_need_split = false;  // rows may turn out unequal: the second plan stores reductions
     bool direct = false;          // see is_direct
+    const device_costs* costs = nullptr;  // where the second plan stores operands of products
     // Packs the functors, given by slot, as kernels take them; null when there are none.
     const void* (*pack_functors)(const void* const* by_slot, scratch& room) = nullptr;
 };

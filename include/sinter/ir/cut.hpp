@@ -25,7 +25,7 @@ struct cutter {
     constexpr cutter(const graph<Cap>& graph_, policy rules_, const set& forced)
         : g(graph_), rules(rules_) {
         for (int i = 0; i < g.size; ++i) p.stage_of[i] = pool[i] = -1;
-        for (int k = 0; k < g.roots; ++k) p.live[g.root[k]] = true;
+        for (int k = 0; k < g.roots; ++k) p.live[written_root(g, k)] = true;
         for (int i = g.size - 1; i >= 0; --i)
             if (p.live[i] && !g.n[i].measures())
                 for (const short c : g.n[i].in)
@@ -36,7 +36,7 @@ struct cutter {
             if (k == kind::scalar || k == kind::extent || k == kind::address) scalars.add(i);
             if (!is_source(k)) computed.add(i);
         }
-        for (int k = 0; k < g.roots; ++k) store(g.root[k], reason::result);
+        for (int k = 0; k < g.roots; ++k) store(written_root(g, k), reason::result);
         for (int i = forced.next(0); i >= 0; i = forced.next(i + 1))
             store(static_cast<short>(i), reason::twice);
     }
@@ -148,6 +148,7 @@ protected:
                     if (c < 0) continue;
                     if (rules.plain_operands && (core_of(c) >= 0 || fold_of(c)))
                         cut(c, i, reason::operand);
+                    if (is_dear(c)) store_or_name(c, i, reason::recomputed);
                     name_operand(c);
                 }
                 break;
@@ -274,12 +275,8 @@ protected:
         }
         for (const short c : x.in)
             if (c >= 0 && !opaque(c) && flops[c] >= costly_flops && !fold_of(c) && core_of(c) < 0 &&
-                (shown(i) & ~shown(c))) {
-                if (rules.store_dear)
-                    cut(c, i, reason::dear);
-                else
-                    name_dear(c, i);
-            }
+                (shown(i) & ~shown(c)))
+                store_or_name(c, i, reason::dear);
         bool contracted = false;
         unsigned char kept =
             0;  // of different sets the smallest stays: rows rather than everything
@@ -302,6 +299,24 @@ protected:
         }
     }
 
+    /// True when a costly function of elements is computed on the way from arrays to `c`.
+    constexpr bool is_dear(short c) const {
+        if (opaque(c) || flops[c] < costly_flops) return false;
+        bool costly = false;
+        for (int j = near[c].next(0); j >= 0; j = near[c].next(j + 1)) {
+            const short i = static_cast<short>(j);
+            if (g.guards_of(i) > 0) return false;  // what only products read
+            costly |= !opaque(i) && shown(i) && g.n[j].k == kind::pointwise &&
+                      info_of(g.n[j].op).flops >= costly_flops;
+        }
+        return costly;
+    }
+    constexpr void store_or_name(short c, short reader, reason why) {
+        if (rules.store_dear)
+            cut(c, reader, why);
+        else
+            name_dear(c, reader);
+    }
     constexpr void name_dear(short c, short reader) {
         if (p.dears < max_dear && !rules.split) p.dear[p.dears++] = {c, reader};
     }

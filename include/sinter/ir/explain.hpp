@@ -161,8 +161,9 @@ std::string explain_text(const Explanation& e) {
         for (int j = 0; j < s.stores; ++j) {
             const short n = s.store[j].node;
             if (n == last) continue;  // one value that is several results
+            const int as = names.shape_stored(n);
             r += (last < 0 ? " " : ", ") + names.stored(n) + " " +
-                 shape_text(e.value[n], e.g.n[n].rank) + " " + name_of(e.g.n[n].type);
+                 shape_text(e.value[as], e.g.n[as].rank) + " " + name_of(e.g.n[n].type);
             last = n;
         }
         r += "\n";

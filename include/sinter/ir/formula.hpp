@@ -35,6 +35,8 @@ constexpr const char* sentence_of(reason r) {
         case reason::dropped_axes:
             return "its reduced axes were dropped, and its reader has other axes in their place";
         case reason::dear: return "it is costly, and each of its elements is read many times";
+        case reason::recomputed:
+            return "it is costly, and each tile of the product that reads it would compute it";
         case reason::repeated: return "it is one value for many rows, which each would compute it";
         case reason::partial: return "its reader varies along only a part of the reduced axes";
         case reason::wider: return "its reader broadcasts the matrix product";
@@ -57,7 +59,7 @@ public:
             if (!e.p.stored[i]) continue;
             std::string& n = name_[static_cast<std::size_t>(i)];
             for (int k = 0; k < e.g.roots; ++k)
-                if (e.g.root[k] == i)
+                if (written_root(e.g, k) == i)
                     n += (n.empty() ? "" : ", ") + std::string("result") +
                          (e.g.roots > 1 ? std::to_string(k) : "");
             if (n.empty()) n = fresh();
@@ -88,6 +90,12 @@ public:
         return i;
     }
 
+    /// The node that has the shape in which node i, which is stored, lies in memory.
+    int shape_stored(int i) const {
+        for (int k = 0; k < e_.g.roots; ++k)
+            if (written_root(e_.g, k) == i) return e_.g.root[k];
+        return i;
+    }
     /// The shape of what a load of node i reads, as the user wrote it.
     std::string shape_of(int i) const {
         const node& x = e_.g.n[i];

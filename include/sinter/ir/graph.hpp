@@ -22,7 +22,7 @@ struct graph : graph_nodes<Cap> {
         x.type = result;
         x.in[0] = a, x.in[1] = b, x.in[2] = c;
         take_shape(x);
-        return add(x);
+        return above_view(x);
     }
     /// A table operation on operands of one type.
     constexpr short apply(int op, short a, short b = -1, short c = -1) {
@@ -245,7 +245,7 @@ struct graph : graph_nodes<Cap> {
     }
 
 private:
-    using base::take_shape;
+    using base::flops_up_to, base::keeps_zeros, base::take_shape;
 
     // What lies in row-major order with nothing around it. An array may lie in any order,
     // coordinates nowhere: a conversion to its own type copies.
@@ -272,24 +272,6 @@ private:
             return a;
         return among_zeros(inner, x, along);
     }
-    // True when `a` is 0 wherever the arrays that it is computed from are.
-    constexpr bool keeps_zeros(short a, unsigned char along) const {
-        const node& x = n[a];
-        if (x.k == kind::leaf) return x.op == 0 && base::guards_of(a) == 0 && !(x.ones & along);
-        if (x.k != kind::pointwise || from[a]) return false;
-        const auto uniform = [&](short c) {
-            const kind k = n[c].k;
-            return k == kind::scalar || k == kind::constant;
-        };
-        if (x.op == op_cast || x.op == op_id<op::relu> || x.op == op_id<op::abs> ||
-            x.op == op_id<op::neg>)
-            return x.slot < 0 && keeps_zeros(x.in[0], along);
-        if (x.op == op_id<op::mul>)
-            return (uniform(x.in[0]) || keeps_zeros(x.in[0], along)) &&
-                   (uniform(x.in[1]) || keeps_zeros(x.in[1], along));
-        if (x.op == op_id<op::div>) return uniform(x.in[1]) && keeps_zeros(x.in[0], along);
-        return false;
-    }
     constexpr short among_zeros(short a, const node& zeros, unsigned char along) {
         sink s;
         s.axes = along;
@@ -305,14 +287,6 @@ private:
         s.axes = v.axes, s.inner = v.inner;
         s.slot = v.slot, s.whole = v.whole;
         return view(through_steps(a, v.parent), s);
-    }
-    // What computing `a` from arrays costs; no more is counted than `most`.
-    constexpr int flops_up_to(short a, int most) const {
-        if (n[a].k != kind::pointwise) return 0;
-        int flops = info_of(n[a].op).flops + 1;
-        for (const short c : n[a].in)
-            if (c >= 0 && flops < most) flops += flops_up_to(c, most - flops);
-        return flops;
     }
     constexpr short fold(int red, unsigned char axes, short a, int rank) {
         const node& y = n[a];
@@ -397,10 +371,10 @@ private:
                 for (short& c : x.in) c = view(c, s);
                 x.rank = s.slot >= 0 ? x.rank : s.map.rank;
                 x.ones = s.slot >= 0 ? x.ones : moved(x.ones, s.map);
-                return add(x);
+                return above_view(x);
             case kind::reduction:
                 if (s.slot >= 0) return through(stored(i), s);
-                return under_fold(x, s);
+                return under_fold(i, x, s);
             default: return i;
         }
     }
@@ -434,6 +408,35 @@ private:
             if (!(ones >> j & 1) && m.at[j] != j) return false;
         return true;
     }
+    // Adds `x`, a pointwise node. Where all that it is computed from are numbers and values that
+    // end the kernel of a product and are seen without their folded axes, it is computed there too,
+    // and the result is seen so.
+    constexpr short above_view(const node& x) {
+        short like = -1;
+        node below = x;
+        for (short& c : below.in) {
+            if (c < 0) continue;
+            const node& y = n[c];
+            if (y.k == kind::scalar || y.k == kind::constant || y.k == kind::extent) continue;
+            if (base::spare == 0 || y.k != kind::index_map || y.slot >= 0 || y.value != 0 ||
+                !(from[y.in[0]] & 4) || !is_squeeze(*this, c))
+                return add(x);
+            if (like >= 0 && (n[like].view != y.view || n[n[like].in[0]].rank != n[y.in[0]].rank))
+                return add(x);
+            like = c;
+            c = y.in[0];
+        }
+        if (like < 0 || x.op == op_expand) return add(x);
+        --base::spare;
+        below.rank = 0;
+        below.ones = 0xff;
+        take_shape(below);
+        node seen = stored(add(below));
+        seen.view = n[like].view;
+        seen.rank = x.rank;
+        seen.ones = x.ones;
+        return add(seen);
+    }
     constexpr node stored(short i) const {
         node x;
         x.k = kind::index_map;
@@ -445,7 +448,8 @@ private:
     }
     // Permutes the result of a reduction by permuting its operand: folded axes that the result no
     // longer shows move above its rank.
-    constexpr short under_fold(node x, const sink& s) {
+    // One of a product, whose axes stay where they are, is stored first: its kernel completes it.
+    constexpr short under_fold(short i, node x, const sink& s) {
         sink inner;
         inner.map = s.map;
         unsigned char axes = 0, shown = 0;
@@ -470,6 +474,11 @@ private:
             inner.map.at[j] = static_cast<signed char>(a++);
         }
         inner.map.rank = static_cast<signed char>(place);
+        if ((from[i] & 4) && !keeps(n[x.in[0]], inner) && keeps_order(s.map, x.ones)) {
+            // Its operand's nodes, four at least, are not repeated.
+            base::spare += 4;
+            return through(stored(i), s);
+        }
         x.in[0] = view(x.in[0], inner);
         x.axes = axes;
         x.rank = s.map.rank;

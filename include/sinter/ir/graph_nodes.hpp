@@ -88,8 +88,11 @@ struct graph_nodes {
     // evaluation.
     static constexpr int buckets = 64;
     short bucket[buckets]{}, next[Cap]{};  // numbers plus one
-    // What a value is computed from at its own coordinates: bit 0 a contraction, bit 1 a reduction.
+    // What a value is computed from at its own coordinates: bit 0 a contraction, bit 1 a reduction,
+    // bit 2 one of a contraction's values that its kernel may complete.
     unsigned char from[Cap]{};
+    // Nodes that emission may still leave unused, see above_view.
+    int spare = 0;
 
     /// Adds `x` unless it is there already; gives its number.
     constexpr short add(const node& x) {
@@ -101,7 +104,8 @@ struct graph_nodes {
             throw "Sinter: an expression has too many operations: assign a part of it to a tensor, or use "
                   "`with` or `share`.";
         n[size] = x;
-        from[size] = x.k == kind::contraction ? 1 : x.k == kind::reduction ? 2 : 0;
+        from[size] = x.k == kind::contraction ? 1 : 0;
+        if (x.k == kind::reduction) from[size] = ends_product(x) ? 6 : 2;
         if (x.k == kind::pointwise)
             for (const short c : x.in)
                 if (c >= 0) from[size] = static_cast<unsigned char>(from[size] | from[c]);
@@ -284,8 +288,48 @@ protected:
                 x.ones = static_cast<unsigned char>(x.ones & n[c].ones);
             }
     }
+    // True when `a` is 0 wherever the arrays that it is computed from are.
+    constexpr bool keeps_zeros(short a, unsigned char along) const {
+        const node& x = n[a];
+        if (x.k == kind::leaf) return x.op == 0 && guards_of(a) == 0 && !(x.ones & along);
+        if (x.k != kind::pointwise || from[a]) return false;
+        const auto uniform = [&](short c) {
+            const kind k = n[c].k;
+            return k == kind::scalar || k == kind::constant;
+        };
+        if (x.op == op_cast || x.op == op_id<op::relu> || x.op == op_id<op::abs> ||
+            x.op == op_id<op::neg>)
+            return x.slot < 0 && keeps_zeros(x.in[0], along);
+        if (x.op == op_id<op::mul>)
+            return (uniform(x.in[0]) || keeps_zeros(x.in[0], along)) &&
+                   (uniform(x.in[1]) || keeps_zeros(x.in[1], along));
+        if (x.op == op_id<op::div>) return uniform(x.in[1]) && keeps_zeros(x.in[0], along);
+        return false;
+    }
+    // What computing `a` from arrays costs; no more is counted than `most`.
+    constexpr int flops_up_to(short a, int most) const {
+        if (n[a].k != kind::pointwise) return 0;
+        int flops = info_of(n[a].op).flops + 1;
+        for (const short c : n[a].in)
+            if (c >= 0 && flops < most) flops += flops_up_to(c, most - flops);
+        return flops;
+    }
 
 private:
+    // True for a reduction of a contraction's values alone, of whose tiles it leaves enough: of
+    // rows (axis 0), or of a plain product. Few windows of each of many images would fill no tile.
+    constexpr bool ends_product(const node& x) const {
+        if ((from[x.in[0]] & 3) != 1 || reduction_info_of(x.op).result == reduces_to::position)
+            return false;
+        short c = x.in[0];
+        while (n[c].k == kind::pointwise) {
+            short below = -1;
+            for (const short d : n[c].in)
+                if (d >= 0 && (from[d] & 1)) below = d;
+            c = below;
+        }
+        return (x.axes & 1) != 0 || __builtin_popcount(n[c].axes) == 1;
+    }
     static constexpr int hash(const node& x) {
         return (x.op + 7 * x.in[0] + 13 * x.in[1] + 29 * x.slot + 5 * x.view +
                 static_cast<int>(x.value & 31) + 64 * 64) %

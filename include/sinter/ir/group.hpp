@@ -101,7 +101,7 @@ private:
         t.drop = drop[v];
         t.level = level[v];
         for (int k = 0; k < g.roots; ++k)
-            t.stores = static_cast<short>(t.stores + (g.root[k] == v));
+            t.stores = static_cast<short>(t.stores + (written_root(g, k) == v));
         if (t.stores == 0) t.stores = 1;
         return t;
     }

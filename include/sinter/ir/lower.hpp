@@ -107,7 +107,7 @@ private:
             need[i] = true;
             bool result_too = false;
             for (short k = 0; k < g.roots; ++k)
-                if (g.root[k] == i) {
+                if (written_root(g, k) == i) {
                     r.store[r.stores++] = {-1, i, k};
                     result_too = true;
                 }

@@ -131,6 +131,39 @@ constexpr unsigned char groups_of(const node& x, int side) {
     return static_cast<unsigned char>(x.value >> (8 + 8 * side));
 }
 
+/// True when `m` names the axes of a value in their order, but for those of extent 1, `ones`.
+constexpr bool keeps_order(const axis_map& m, unsigned char ones) {
+    int last = -1, named = 0;
+    for (int j = 0; j < max_rank; ++j) {
+        const int a = m.at[j];
+        if (a < 0 || (ones >> a & 1)) continue;
+        if (a <= last) return false;
+        last = a;
+        named |= 1 << a;
+    }
+    return (named | ones) == 0xff;
+}
+/// True when index map `i` shows a value without axes of extent 1, or with more of them.
+template <class G>
+constexpr bool is_squeeze(const G& g, short i) {
+    const node& x = g.n[i];
+    if (x.k != kind::index_map || x.op == padded || x.view < 0) return false;
+    const view_step& v = g.views[x.view];
+    return v.parent < 0 && v.slot < 0 && v.whole < 0 && x.slot < 0 && x.value == 0 &&
+           keeps_order(v.map, g.n[x.in[0]].ones);
+}
+/// The value that a kernel writes for root `k`: of a computed value in another shape that value,
+/// which lies in memory as its result does.
+template <class G>
+constexpr short written_root(const G& g, int k) {
+    const short i = g.root[k];
+    const node& x = g.n[i];
+    if (x.k != kind::index_map || x.op == padded || (x.view >= 0 && !is_squeeze(g, i))) return i;
+    const kind c = g.n[x.in[0]].k;
+    const bool computed = c == kind::pointwise || c == kind::reduction || c == kind::contraction;
+    return computed && !is_padded_copy(g.n[x.in[0]]) ? x.in[0] : i;
+}
+
 /// The gradient of windows, whose run-time bounds and shape nobody gives: they follow from those of
 /// node `windows`, which is an array seen in windows, when the extents of `of`, the derivative in
 /// the same index space, are known, and those of `other`, the factor beside it (-1: none); node

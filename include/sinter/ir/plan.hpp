@@ -8,10 +8,11 @@
 namespace sinter::ir {
 
 /// How to schedule. `split` stores every reduction: the plan that stays valid when extents turn out
-/// to differ. `store_dear` stores costly values that their readers broadcast: the plan for hosts,
-/// where arithmetic is no cheaper than memory. `pool` folds windows of a product in its kernel. The
-/// others are the guards of the rules; only tests
-/// switch them off, to see that something then goes wrong.
+/// to differ. `store_dear` stores costly values that their readers broadcast, the plan for hosts,
+/// where arithmetic is no cheaper than memory, and costly operands of products, the plan for
+/// devices, whose tiles compute them again. `pool` folds windows of a product in its kernel. The
+/// others are the guards of the rules; only tests switch them off, to see that something then goes
+/// wrong.
 struct policy {
     bool split = false, store_dear = false, pool = true;
     bool one_contraction = true, reductions_aside = true, store_reduced = true,

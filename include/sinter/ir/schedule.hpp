@@ -40,6 +40,20 @@ constexpr bool pools(const plan<Cap>& p) {
         if (p.stage[s].pool >= 0) return true;
     return false;
 }
+/// True when plan `p` names the costly operand of a product; when it names nothing else: no host
+/// stores those.
+template <int Cap>
+constexpr bool names_operand(const graph<Cap>& g, const plan<Cap>& p) {
+    for (int k = 0; k < p.dears; ++k)
+        if (is_operand(g.n, p.dear[k])) return true;
+    return false;
+}
+template <int Cap>
+constexpr bool names_only_operands(const graph<Cap>& g, const plan<Cap>& p) {
+    for (int k = 0; k < p.dears; ++k)
+        if (!is_operand(g.n, p.dear[k])) return false;
+    return p.dears > 0;
+}
 /// The plan that serves where the fused one, `first`, does not.
 template <int Cap>
 constexpr plan<Cap> schedule_again(const graph<Cap>& g, const plan<Cap>& first) {

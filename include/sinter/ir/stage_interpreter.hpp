@@ -317,8 +317,12 @@ public:
         }
     }
     void write_results() const {
-        for (int k = 0; k < b_.g.roots; ++k)
-            copy(stored_[static_cast<std::size_t>(b_.g.root[k])], b_.out[k]);
+        for (int k = 0; k < b_.g.roots; ++k) {
+            const short i = b_.g.root[k], made = written_root(b_.g, k);
+            const array_ref& a = stored_[static_cast<std::size_t>(made)];
+            copy(made == i ? a : index_mapped(b_.g, i, a.data, b_.slices, b_.shapes, b_.value),
+                 b_.out[k]);
+        }
     }
 
 private:

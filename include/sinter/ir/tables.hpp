@@ -76,6 +76,7 @@ enum class reason : unsigned char {
     partial,             // varies along a part of the folded axes
     wider,               // a contraction is broadcast by its reader
     dear,                // a costly value is broadcast by its reader
+    recomputed,          // a costly operand of a contraction: every tile computes it again
     reshaped,            // read in another shape
     twice,               // two kernels would compute the same contraction or reduction
     capacity,            // the kernel would have too many instructions, arrays or passes
@@ -97,11 +98,15 @@ struct stage_plan {
 };
 inline constexpr int max_stages = 128;
 
-/// A value that costs at least costly_flops, and a reader that broadcasts it; -1: two stages
-/// compute it.
+/// A value that costs at least costly_flops, and a reader that broadcasts it, or a contraction
+/// whose operand it is; -1: two stages compute it.
 struct dear_value {
     short value = -1, reader = -1;
 };
+/// True for the operand of a product.
+constexpr bool is_operand(const node* n, const dear_value& d) {
+    return d.reader >= 0 && n[d.reader].k == kind::contraction;
+}
 /// The most such values that are told: more change no decision.
 inline constexpr int max_dear = 4;
 

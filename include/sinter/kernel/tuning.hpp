@@ -13,6 +13,12 @@ inline constexpr int host_pooled_channels = 16;
 // The work of a plan, in operations on one element: one more loop; loading or storing an element.
 inline constexpr int host_loop_flops = 28 * 1024, host_element_flops = 4;
 
+// ---- plans, on devices. The costly operand of a product is computed by every tile that reads it,
+// or stored once. Taken from data sheets, not measured: an H200 runs 33e12 operations of a float
+// (67e12 FLOP/s are half as many multiply-adds) while its memory moves 4.8e12 bytes, an A100 9.7e12
+// and 1.6e12; and one more launch takes about 2 us until its memory is busy.
+inline constexpr int device_flops_per_byte = 6, device_launch_bytes = 8 * 1024 * 1024;
+
 // ---- map
 // 256 threads: eight warps, the rows of a tile. Six such blocks fit on an SM at up to 40 registers.
 inline constexpr int map_threads = 256;
