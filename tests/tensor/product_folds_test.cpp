@@ -120,10 +120,11 @@ TEST_CASE("rows of a product without their axis leave its kernel as those with i
         struct {
             int64 m, n, k;
         } const rows[] = {{70, 65, 9}, {1, 1, 1}, {130, 3, 5}, {3, 200, 4}, {0, 4, 3}};
-        for (const auto& [m, n, k] : rows) {
+        for (const auto& r : rows) {
+            const int64 m = r.m;
             CAPTURE(m);
-            CAPTURE(n);
-            const layer l(m, n, k);
+            CAPTURE(r.n);
+            const layer l(m, r.n, r.k);
             const arrays a(l, d, layout::plain);
             const auto e = a.expression();
             tensor<float, 2> y;
