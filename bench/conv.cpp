@@ -5,6 +5,9 @@
 // Filters of single channels and overlapping pools do little with what they read: on a device their
 // floor is each element of the operands read once, each of the result written once. On a host
 // the former compute as long as they read, and their floor is the multiply-adds as well.
+//
+// On a device the first layers of networks come once more, beside the tiles that other products
+// take. Their floor is memory too.
 
 #include "support/harness.hpp"
 
@@ -92,6 +95,47 @@ void add_groups(const layer& l) {
     all.sinter([=](operands& o) { o.y = relu(sn::conv2d(o.x, o.w, {}, zeros) + o.bias); });
 }
 
+#if SINTER_NVCC
+constexpr layer first_layers[] = {
+    {"lenet", 256, 28, 1, 6, 5, 1, 2},
+    {"mnist", 256, 28, 1, 32, 3, 1, 0},
+    {"imagenet_3x3", 32, 224, 3, 64, 3, 1, 1},
+    {"imagenet_7x7", 32, 224, 3, 64, 7, 2, 3},
+};
+template <class T>
+struct typed_operands {
+    sn::tensor<T, 4> x, w;
+    sn::tensor<T, 1> bias;
+    sn::tensor<T, 4> y;
+};
+template <class T>
+void add_first(const char* family, const layer& l) {
+    const int64 out = (l.extent + 2 * l.zeros - l.window) / l.stride + 1;
+    const double scale = double{sizeof(T)} / float_bytes;
+    const work floor{arrays_of(l.examples * l.extent * l.extent * l.channels, scale),
+                     arrays_of(l.examples * out * out * l.filters, scale),
+                     0};
+    row r(family, l.name, floor, [&l, out] {
+        return typed_operands<T>{
+            sample<T>(sn::shape<4>{l.examples, l.extent, l.extent, l.channels}),
+            sample<T>(sn::shape<4>{l.filters, l.window, l.window, l.channels}),
+            sample<T>(sn::shape{l.filters}),
+            sn::zeros<T>(sn::shape<4>{l.examples, out, out, l.filters})};
+    });
+    const sn::conv_options<2> options{.stride = {l.stride, l.stride}, .dilation = {1, 1}};
+    const sn::padding zeros(l.zeros);
+    const auto convolve = [=](typed_operands<T>& o) {
+        o.y = relu(sn::conv2d(o.x, o.w, options, zeros) + o.bias);
+    };
+    r.sinter(convolve);
+    r.peer("tiles", [=](typed_operands<T>& o) {
+        sn::exec::takes_direct_kernel = false;
+        convolve(o);
+        sn::exec::takes_direct_kernel = true;
+    });
+}
+#endif
+
 // A filter for each channel; the loop has what a compiler makes of the obvious one.
 constexpr layer each_channel[] = {
     {"mobilenet_1", 1, 112, 32, 32, 3, 1, 0},
@@ -170,6 +214,13 @@ const bool added = [] {
     for (const layer& l : layers) add(l);
     for (const layer& l : in_groups) add_groups(l);
     for (const layer& l : each_channel) add_each_channel(l);
+#if SINTER_NVCC
+    if (!on_host())
+        for (const layer& l : first_layers) {
+            add_first<float>("first_layer", l);
+            add_first<sn::bfloat16>("first_layer_bfloat16", l);
+        }
+#endif
     return true;
 }();
 

@@ -54,6 +54,15 @@ struct matmul_zeros_f32 : kernel::kernel_of<stage<among_zeros<dtype::f32>>> {};
 struct matmul_zeros_bf16 : kernel::kernel_of<stage<among_zeros<dtype::bf16>>> {};
 struct matmul_folded_f32 : kernel::kernel_of<stage<folded<dtype::f32>>> {};
 struct matmul_folded_bf16 : kernel::kernel_of<stage<folded<dtype::bf16>>> {};
+struct matmul_direct_f32 : kernel::direct_matmul<stage<among_zeros<dtype::f32, true>>> {};
+struct matmul_direct_bf16
+    : kernel::direct_matmul<stage<image_layer<dtype::bf16, dtype::bf16, false>>> {};
+struct matmul_direct_f64
+    : kernel::direct_matmul<stage<image_layer<dtype::f64, dtype::f64, false>>> {};
+struct matmul_direct_i8 : kernel::direct_matmul<stage<image_layer<dtype::i8, dtype::i32, false>>> {
+};
+struct matmul_direct_pooled_f32
+    : kernel::direct_matmul<stage<image_layer<dtype::f32, dtype::f32, true>>> {};
 struct matmul_tf32 : kernel::kernel_of<stage<plain_tf32>> {};
 struct matmul_fused_tf32 : kernel::kernel_of<stage<fused_cores<dtype::f32, dtype::f32>>> {};
 struct matmul_i8 : kernel::kernel_of<stage<bytes<dtype::i8, dtype::i8, dtype::i32>>> {};
@@ -111,6 +120,11 @@ void all() {
          matmul_zeros_bf16,
          matmul_folded_f32,
          matmul_folded_bf16,
+         matmul_direct_f32,
+         matmul_direct_bf16,
+         matmul_direct_f64,
+         matmul_direct_i8,
+         matmul_direct_pooled_f32,
          matmul_tf32,
          matmul_fused_tf32,
          matmul_i8,

@@ -264,6 +264,38 @@ bool folded_runs() {
     return true;
 }
 
+// Short sums along two axes: several tiles for each block, columns for more than one tile; sums
+// that are taken in several passes.
+template <class Sync>
+bool short_product_runs(int64 m, int64 n, int64 k, const kernel::device_limits& d) {
+    using C = stage<among_zeros<dtype::f32, true>>;
+    array<float> a(m * 2 * k), b(2 * k * n), c(m * n);
+    fill_samples(a, 1);
+    fill_samples(b, 2);
+    const ir::bound_guard everywhere[2] = {{{}, 0, 1, 0, 0, 1}, {{}, 0, 1, 0, 0, 1}};
+    binding s({m, n}, {2, k});
+    s.load(a.data(), {k, 0, m * k, 1}).load(b.data(), {0, 1, k * n, n});
+    s.store(c.data(), {n, 1, 0, 0});
+    s.b.guard = everywhere;
+    s.b.guards = 2;
+    CHECK(kernel::plan_launch<C, Sync>(s.stage(), d).direct);
+    bool right = try_run<C, Sync>(s.stage(), d).errors.empty();
+    for (int64 i = 0; i < m; ++i)
+        for (int64 j = 0; j < n; ++j) {
+            double sum = 0;
+            for (int64 q = 0; q < 2 * k; ++q)
+                sum += static_cast<double>(a[q / k * m * k + i * k + q % k]) *
+                       static_cast<double>(b[q * n + j]);
+            right &= close(c[i * n + j], sum, 64);
+        }
+    return right;
+}
+template <class Sync>
+bool direct_runs() {
+    return short_product_runs<Sync>(300, 70, 5, narrow_device) &&
+           short_product_runs<Sync>(200, 20, 20, {1, 30000, 100 * 1024});
+}
+
 struct mutant {
     const char* name;
     bool (*runs)();
@@ -307,7 +339,6 @@ constexpr mutant mutants[] = {
     {"reduce, wide: barrier 5", wide_runs<without<site::block, 5>>, false},
     {"reduce, wide: fence 2", wide_runs<without<site::fence, 2>>, false},
     {"reduce, wide: fence 3", wide_runs<without<site::fence, 3>>, false},
-    {"matmul: barrier 0", matmul_runs<without<site::block, 0>>, true},
     {"matmul: barrier 1", matmul_runs<without<site::block, 1>>, true},
     {"matmul: barrier 2", matmul_runs<without<site::block, 2>>, true},
     {"matmul, large tiles: barrier 3", large_runs<without<site::block, 3>>, true},
@@ -324,6 +355,11 @@ constexpr mutant mutants[] = {
     {"matmul, folded: shuffle 2", folded_runs<without<site::shuffle, 2>>, true},
     {"matmul, folded: fence 2", folded_runs<without<site::fence, 2>>, false},
     {"matmul, folded: fence 3", folded_runs<without<site::fence, 3>>, false},
+    {"matmul, direct: barrier 0", direct_runs<without<site::block, 0>>, true},
+    {"matmul, direct: barrier 1", direct_runs<without<site::block, 1>>, true},
+    {"matmul, direct: barrier 2", direct_runs<without<site::block, 2>>, true},
+    {"matmul, direct: barrier 3", direct_runs<without<site::block, 3>>, true},
+    {"matmul, direct: barrier 4", direct_runs<without<site::block, 4>>, true},
     {"matmul, tensor cores: barrier 0", mma_runs<without<site::block, 0>>, true},
     {"matmul, tensor cores: barrier 1", mma_runs<without<site::block, 1>>, true},
     {"matmul, tensor cores: barrier 2", mma_runs<without<site::block, 2>>, true},
@@ -353,6 +389,7 @@ TEST_CASE("mutation: with all sites in place every schedule is clean") {
                            large_runs<without<site::none, 0>>,
                            shared_runs<without<site::none, 0>>,
                            folded_runs<without<site::none, 0>>,
+                           direct_runs<without<site::none, 0>>,
                            mma_runs<without<site::none, 0>>})
         CHECK(noticed(runs) == 0);
 }

@@ -105,12 +105,13 @@ struct builder {
         code[j].h = ir::how::after;
         return j;
     }
-    constexpr int product(dtype t, int a, int b, bool tf32 = false) {
+    constexpr int product(dtype t, int a, int b, bool tf32 = false, bool windows = false) {
         head.core_a = static_cast<short>(a);
         head.core_b = static_cast<short>(b);
         ir::instr x;
         x.h = ir::how::core;
-        x.op = tf32 ? ir::core_tf32 : 0;
+        x.op = static_cast<unsigned char>((tf32 ? ir::core_tf32 : 0) |
+                                          (windows ? ir::core_windows : 0));
         x.type = t;
         head.core = static_cast<short>(push(x));
         return head.core;

@@ -345,12 +345,12 @@ struct bytes {
 };
 
 // a b where a lies in the midst of zeros along two axes, as an image does.
-template <dtype D>
+template <dtype D, bool Short = false>
 struct among_zeros {
     static constexpr builder make() {
         builder b;
         const int x = b.load_among_zeros(D, 2), y = b.load(D);
-        b.store(b.product(D, x, y));
+        b.store(b.product(D, x, y, false, Short));
         return b;
     }
 };
@@ -412,6 +412,25 @@ struct folded {
         b.store(z);
         b.store(b.op<op::mul>(sum, b.constant(b.code[sum].type, 2)));
         b.store(top);
+        return b;
+    }
+};
+
+// A layer of a network on images among zeros: relu((image * r) filters + bias) + residual; Pooled,
+// only its maxima, plus a number for each channel. As kernels for short sums take it, or not.
+template <dtype D, dtype Sum, bool Pooled, bool Short = true, bool Tf32 = false>
+struct image_layer {
+    static constexpr builder make() {
+        builder b;
+        const int x = b.op<op::mul>(b.load_among_zeros(D, 2), b.load(D)), y = b.load(D);
+        const int left = D == Sum ? x : b.cast(Sum, x), right = D == Sum ? y : b.cast(Sum, y);
+        const int p = b.product(Sum, left, right, Tf32, Short);
+        const int z = b.op<op::relu>(b.op<op::add>(p, b.load(Sum)));
+        const int r = b.op<op::add>(z, b.load(Sum));
+        if (Pooled)
+            b.store(b.op<op::add>(b.reduce<ir::red::max>(r), b.load(Sum, true)));
+        else
+            b.store(r);
         return b;
     }
 };

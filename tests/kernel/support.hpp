@@ -173,8 +173,10 @@ emulator::result try_run(const ir::bound_stage& b, const kernel::device_limits& 
         std::memset(workspace, 0, static_cast<std::size_t>(plan.zeroed_bytes));
         plan.use_workspace(workspace);
     }
-    emulator::result r =
-        simt::launch(plan.kernel, plan.grid, plan.block, plan.shared_bytes, plan.cooperative);
+    emulator::result r;
+    plan.with_kernel([&](const auto& k) {
+        r = simt::launch(k, plan.grid, plan.block, plan.shared_bytes, plan.cooperative);
+    });
     for (int64 i = 0; i < plan.zeroed_bytes; ++i)
         if (static_cast<char*>(workspace)[i] != 0) {
             r.errors.push_back("a counter is not zero after the launch");

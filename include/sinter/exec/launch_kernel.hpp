@@ -7,16 +7,24 @@
 
 namespace sinter::exec {
 
+/// False: convolutions of few channels take the tiles of all products, as a benchmark wants it for
+/// comparison.
+inline constinit bool takes_direct_kernel = true;
+
 /// What kernels have on device `d`; of the host nobody asks.
 inline kernel::device_limits limits_of(device d) {
     // The emulator is a small device, so that small tests still fill it.
     if (!d.is_cuda())
-        return {.sm_count = 2, .shared_per_block = 99 * 1024, .shared_per_sm = 164 * 1024};
+        return {.sm_count = 2,
+                .shared_per_block = 99 * 1024,
+                .shared_per_sm = 164 * 1024,
+                .direct = takes_direct_kernel};
     const runtime::device_properties p = runtime::properties_of(d);
     return {.sm_count = p.sm_count,
             .shared_per_block = p.shared_per_block,
             .shared_per_sm = p.shared_per_sm,
-            .bytes_in_flight = kernel::bytes_in_flight(p.bandwidth, p.sm_count)};
+            .bytes_in_flight = kernel::bytes_in_flight(p.bandwidth, p.sm_count),
+            .direct = takes_direct_kernel};
 }
 
 inline runtime::storage_ptr workspace_for(const kernel::launch_shape& p, device where) {
@@ -41,11 +49,15 @@ void start_on_emulator(const runtime::launch_record& record, const Plan& p) {
     r.grid = dim_of(p.grid);
     r.block = dim_of(p.block);
     const runtime::watched_launch watched(r, nullptr);
-    const auto& result = simt::launch(p.kernel, p.grid, p.block, p.shared_bytes, p.cooperative);
+    std::string error;
+    p.with_kernel([&](const auto& kernel) {
+        const auto& result = simt::launch(kernel, p.grid, p.block, p.shared_bytes, p.cooperative);
+        if (!result.errors.empty()) error = result.errors.front();
+    });
     runtime::note_launch(r);
-    if (!result.errors.empty())
+    if (!error.empty())
         throw device_error(std::string("The emulator found an error in the ") + record.kernel +
-                           " kernel: " + result.errors.front());
+                           " kernel: " + error);
 }
 /// Runs stage C on the emulator.
 template <class C>
@@ -89,7 +101,10 @@ void run_on_cuda(const ir::bound_stage& b, const runtime::launch_record& record)
     }
     auto p = kernel::plan_launch<C>(b, limits_of(record.where));
     if (p.nothing) return;
-    const void* const entry = simt::entry_pointer<decltype(p.kernel)>();
+    const void* entry = simt::entry_pointer<decltype(p.kernel)>();
+    // Both take the same bytes.
+    if constexpr (kernel::may_be_direct<C>())
+        if (p.direct) entry = simt::entry_pointer<kernel::direct_matmul<C>>();
     if constexpr (kernel::kernel_kind_of<C>() == kernel::kernel_kind::map) {
         start_on_cuda(record, p, entry, &p.kernel);
     } else {

@@ -62,7 +62,7 @@ plain_product product_of(const ir::bound_stage& s) {
             o.data, o.stride[row], o.stride[column], m > 0 ? o.stride[0] : int64{0}};
     };
     return {.type = core.type,
-            .tf32 = core.op == ir::core_tf32,
+            .tf32 = (core.op & ir::core_tf32) != 0,
             .m = s.extent[m],
             .n = s.extent[n],
             .k = s.extent[k],

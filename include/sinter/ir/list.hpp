@@ -33,11 +33,15 @@ SINTER_HD constexpr T coordinate_at(uint64 first, int64 offset) {
     return static_cast<T>(static_cast<int64>(first - coordinate_origin) / bytes + offset);
 }
 
-/// The `op` of a core whose operands, floats, may be rounded to tf32 on devices.
+/// A bit of the `op` of a core whose operands, floats, may be rounded to tf32 on devices.
 inline constexpr unsigned char core_tf32 = 1;
+/// A bit of the `op` of a core that sums along several axes, as convolutions do, rows of windows
+/// with columns of filters: the kernel for short sums may be worth having.
+inline constexpr unsigned char core_windows = 2;
 
 /// One instruction. `op` is an operation id, or a reduction id for how::reduce; of a load bit 0
-/// says that it is of coordinates, the others how many guards it has; of a core see core_tf32.
+/// says that it is of coordinates, the others how many guards it has; of a core see core_tf32
+/// and core_windows.
 struct instr {
     how h = how::load;
     unsigned char op = 0;

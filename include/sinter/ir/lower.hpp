@@ -206,7 +206,9 @@ private:
         if (i != p.stage[stage].core) throw "Sinter: a stage has two contractions.";
         if (side[0][i] || side[1][i]) throw "Sinter: a contraction is an operand of itself.";
         y.h = how::core;
-        y.op = x.op;
+        // Filters are the innermost axis of a convolution's result, which windows do not have.
+        const bool windows = (x.axes & (x.axes - 1)) != 0 && (g.n[x.in[0]].ones & 1);
+        y.op = static_cast<unsigned char>(x.op | (windows ? core_windows : 0));
         y.row_constant = false;
         r.head.core = static_cast<short>(r.size);
         r.head.core_a = at[x.in[0]];

@@ -24,6 +24,8 @@ struct device_limits {
     int bytes_in_flight = tuning::map_bytes_in_flight;
     // The most elements that a map numbers with 32 bits; tests take fewer.
     int64 piece = tuning::map_piece;
+    // Short sums of windows may have a kernel of their own.
+    bool direct = true;
 };
 
 namespace detail {

@@ -45,6 +45,8 @@ struct tile_work {
     // Products leave in as many rows at once as the tiles' memory holds.
     static constexpr int rows_at_once = 4096 / side;
     static_assert(4 * tile_size >= rows_at_once * side && 64 % rows_at_once == 0);
+    // Large tiles are taken where they fill the device: then none is shared.
+    static constexpr bool may_be_shared = side == tuning::small_tile::side;
     // Room for the states of the epilogue's reductions, for large tiles where there are such.
     static constexpr int most = has_large_tiles<C>() ? tuning::large_tile::side : side;
     static constexpr int room =
@@ -142,24 +144,21 @@ struct tile_work {
             for (int j = 0; j < 4 * squares; ++j) sum[i][j] = T(0);
         }
         const int64 steps = here.steps();
-        if (steps > 0) {
-            fetch<ir::side_a>();
-            fetch<ir::side_b>();
-            put<ir::side_a>(0);
-            put<ir::side_b>(0);
-            Sync::template block<0>();
-        }
         int set = 0;
+        // The first time round nothing is there to multiply: so the code of a prologue, which is
+        // long, stands here once.
         SINTER_ROLLED
-        for (int64 step = 1; step <= steps; ++step) {
+        for (int64 step = 0; step <= steps; ++step) {
             const bool more = step < steps;
             if (more) {
-                here.next();
+                if (step > 0) here.next();
                 fetch<ir::side_a>();
                 fetch<ir::side_b>();
             }
-            multiply(set);
-            set ^= 1;
+            if (step > 0) {
+                multiply(set);
+                set ^= 1;
+            }
             if (more) {
                 put<ir::side_a>(set);
                 put<ir::side_b>(set);
@@ -172,7 +171,8 @@ struct tile_work {
             if (top > 0) Sync::template block<3>();
             finish(top, from, folds);
         }
-        if (p.splits > 1) finish_shared<Sync>(here, row, from, folds, memory);
+        if constexpr (may_be_shared)
+            if (p.splits > 1) finish_shared<Sync>(here, row, from, folds, memory);
     }
     // Rows [top, top + rows_at_once) of the tile.
     SINTER_DEVICE void finish(int top, const offsets<C>& from, folds_type& folds) {
@@ -194,7 +194,7 @@ struct tile_work {
         for (int e = t; e < rows_at_once * side; e += tuning::tile_threads) {
             const int64 i = here.first_m() + top + e / side, j = here.first_n() + e % side;
             if constexpr (has_folds<C>()) {
-                if (p.splits == 1) {
+                if (!may_be_shared || p.splits == 1) {
                     const known_product<T> product{simt::load_shared<1>(memory + e)[0]};
                     fold_product(p, row, from, product, i, j, top + e / side, e % side, folds);
                     continue;
@@ -202,7 +202,7 @@ struct tile_work {
             }
             if (i >= a.extent[0] || j >= a.extent[1]) continue;
             const auto product = simt::load_shared<1>(memory + e);
-            if (p.splits > 1)
+            if (may_be_shared && p.splits > 1)
                 simt::store<1>(here.partials(here.split()) + top * side + e, product);
             else
                 finish_product(p, row, from, product[0], i, j);

@@ -28,7 +28,7 @@ SINTER_HD constexpr multiplier multiplier_of(const Code& code, const ir::stage_h
     const ir::instr core = code.at(head.core);
     const dtype a = code.at(head.core_a).type, b = code.at(head.core_b).type;
     if (a == b && is_half_size(a)) return multiplier::halves;
-    if (a == b && a == dtype::f32 && core.op == ir::core_tf32) return multiplier::tf32;
+    if (a == b && a == dtype::f32 && (core.op & ir::core_tf32)) return multiplier::tf32;
     const bool bytes = compute_dtype(core.type) == dtype::i32 &&
                        bytes_behind(code, head.core_a) >= 0 && bytes_behind(code, head.core_b) >= 0;
     return bytes ? multiplier::bytes : multiplier::registers;
@@ -75,10 +75,32 @@ SINTER_HD constexpr bool side_is_plain() {
     return C::at(side_value<C, W>()).h == ir::how::load;
 }
 
+/// True when stage C may take the kernel for short sums.
+template <class C>
+SINTER_HD constexpr bool may_be_direct() {
+    return C::head().core >= 0 && (C::at(C::head().core).op & ir::core_windows);
+}
+/// What that kernel knows beside; see matmul_direct.hpp. There axis 0 is the innermost of the rows,
+/// axes first_batch to rows_first are the batch, those to rows_end the other rows; the last ones
+/// are folded.
+struct direct_args {
+    int k, pass;   // summed positions, and how many a tile takes at once
+    int resident;  // columns whose filters are in shared memory; tiles_n times that are all
+    int rows_first, rows_end;
+    int64 rows;
+    unsigned row_tiles, units;  // of one product; tiles of all
+};
+struct with_direct {
+    direct_args direct;
+};
+struct without_direct {};
+template <class C>
+using maybe_direct = select_t<may_be_direct<C>(), with_direct, without_direct>;
+
 /// Parameters of a matrix product. Axes of `a`: 0 and 1 are the rows and columns of the result, 2
 /// is summed (k), as are those up to first_batch; the batch follows.
 template <class C>
-struct matmul_args : maybe_folds<C> {
+struct matmul_args : maybe_folds<C>, maybe_direct<C> {
     args<C> a;
     int first_batch, axes;
     bool along_k[2];   // the elements of this side are contiguous along k (a choice, not a must)

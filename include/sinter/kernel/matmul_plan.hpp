@@ -1,7 +1,7 @@
 // Grid, block and loaders of the matmul kernel. Host code.
 #pragma once
 
-#include "sinter/kernel/plan.hpp"
+#include "sinter/kernel/matmul_direct_plan.hpp"
 
 namespace sinter::kernel {
 
@@ -25,12 +25,6 @@ struct product_axes {
                 if ((b.folded >> d & 1) == folded) push(d);
     }
     void push(int axis) { at[count++] = axis; }
-    /// Puts what is given by axis of the stage into this order.
-    void sort(int64* by_axis) const {
-        int64 old[max_rank];
-        for (int d = 0; d < max_rank; ++d) old[d] = by_axis[d];
-        for (int d = 0; d < count; ++d) by_axis[d] = old[at[d]];
-    }
 };
 
 /// How many blocks share the steps of a tile: more than one where tiles do not fill the device and
@@ -74,15 +68,13 @@ bool writes_nothing(const ir::bound_stage& b) {
 
 template <class C, class Sync>
 void plan_matmul(launch_plan<C, Sync>& p, const ir::bound_stage& b, const device_limits& d) {
+    if constexpr (may_be_direct<C>())
+        if (d.direct && detail::plan_direct(p, b, d)) return;
     matmul_args<C>& q = p.kernel.p;
     const detail::product_axes axes(b);
     q.first_batch = axes.first_batch;
     q.axes = axes.count;
-    axes.sort(q.a.extent);
-    for (int k = 0; k < args<C>::loads; ++k) axes.sort(q.a.load[k].stride);
-    for (int k = 0; k < args<C>::stores; ++k) axes.sort(q.a.store[k].stride);
-    if constexpr (args<C>::guards > 0)
-        for (ir::bound_guard& g : q.a.guard) axes.sort(g.stride);
+    detail::sort_axes(q.a, axes);
     constexpr auto loads = ir::loads_of<C>();
     for (int side = 0; side < 2; ++side) {
         int votes = 0;

@@ -4,6 +4,7 @@
 #include "sinter/kernel/limits.hpp"
 #include "sinter/kernel/map.hpp"
 #include "sinter/kernel/matmul.hpp"
+#include "sinter/kernel/matmul_direct.hpp"
 #include "sinter/kernel/reduce.hpp"
 #include "sinter/kernel/row.hpp"
 
@@ -60,6 +61,7 @@ struct launch_shape {
         int64 counters = 0, states = 0;
     } of_folds;
     bool nothing = false;      // the space is empty: nothing to launch
+    bool direct = false;       // direct_matmul runs what `matmul` would
     bool cooperative = false;  // all blocks have to run at the same time
 };
 
@@ -68,6 +70,14 @@ template <class C, class Sync = device_sync>
 struct launch_plan : launch_shape {
     kernel_of<C, Sync> kernel{};
 
+    /// Calls f with the kernel to launch.
+    template <class F>
+    void with_kernel(const F& f) {
+        if constexpr (may_be_direct<C>()) {
+            if (direct) return f(direct_matmul<C, Sync>{kernel.p});
+        }
+        f(kernel);
+    }
     /// Hands over `workspace_bytes` bytes, of which the first `zeroed_bytes` are zero.
     void use_workspace(void* p) {
         constexpr kernel_kind kind = kernel_kind_of<C>();

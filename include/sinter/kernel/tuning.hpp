@@ -150,6 +150,18 @@ inline constexpr int product_split_steps = 8, product_most_splits = 16;
 // of pooling. More of them take blocks of their own, which meet in the workspace.
 inline constexpr int product_most_turns = 16;
 
+// ---- matmul with short sums along several axes: see matmul_direct.hpp. Tiles of 128 x 32, 4 x 4
+// results in each of 256 threads: filters are often few, places many. Two blocks on a processor, so
+// that one gathers while one multiplies; more where shared memory has room.
+inline constexpr int direct_threads = 256, direct_rows = 128, direct_columns = 32;
+inline constexpr int direct_blocks_per_sm = 2, direct_most_blocks_per_sm = 4;
+// The longest sum, so that tables and filters stay small, and the shortest part of one for which a
+// tile is worth its barriers.
+inline constexpr int direct_most_sums = 256, direct_least_pass = 8;
+// What bringing an operand's element into shared memory costs, in products of a thread, and how
+// many of these tensor cores do in the time of one.
+inline constexpr int direct_gather = 16, direct_per_core = 8;
+
 // ---- matmul on tensor cores: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads
 // 6 fragments for 16 products of tensor cores. 64 bytes along k, two rows of which make one wave of
 // ldmatrix: 32 of bfloat16 and half, 16 floats as tf32, 64 of 8-bit integers. Three tiles of both
