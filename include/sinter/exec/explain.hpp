@@ -98,7 +98,9 @@ std::string product_note(const Binding& b, const stage_table& s) {
     if (m == kernel::multiplier::registers) return {};
     const bool tf32 = m == kernel::multiplier::tf32;
     if (b.where.is_host()) return tf32 ? "tf32 is allowed, but the host multiplies floats" : "";
-    return std::string("multiplies in tensor cores") + (tf32 ? ", floats rounded to tf32" : "");
+    const bool may_be_short = (code.at(s.head.core).op & ir::core_windows) != 0;
+    return std::string("multiplies in tensor cores") + (tf32 ? ", floats rounded to tf32" : "") +
+           (may_be_short ? "; sums of few products in registers" : "");
 }
 
 /// "3 tiles": where operand `d` of a product is computed.
