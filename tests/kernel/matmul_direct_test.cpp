@@ -202,7 +202,8 @@ TEST_CASE("direct: the products of first layers, padding included") {
                                    {{1, 224, 224, 3, 64, 7, 7, 2, 3}, 1.0, 1.74}};
     const kernel::device_limits large_device{132, 227 * 1024, 228 * 1024};
     for (const first_layer& f : all) {
-        binding s = bind_convolution(f.l, nullptr, nullptr, nullptr);
+        static float anywhere;
+        binding s = bind_convolution(f.l, &anywhere, &anywhere, &anywhere);
         const auto p = kernel::plan_launch<short_sums>(s.stage(), large_device);
         const auto t = kernel::plan_launch<tiled_sums>(s.stage(), large_device).kernel.p;
         REQUIRE(p.direct);

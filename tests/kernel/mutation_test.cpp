@@ -355,7 +355,7 @@ constexpr mutant mutants[] = {
     {"matmul, folded: shuffle 2", folded_runs<without<site::shuffle, 2>>, true},
     {"matmul, folded: fence 2", folded_runs<without<site::fence, 2>>, false},
     {"matmul, folded: fence 3", folded_runs<without<site::fence, 3>>, false},
-    {"matmul, direct: barrier 0", direct_runs<without<site::block, 0>>, true},
+    {"matmul, direct: barrier 0", direct_runs<without<site::block, 0>>, true, true},
     {"matmul, direct: barrier 1", direct_runs<without<site::block, 1>>, true},
     {"matmul, direct: barrier 2", direct_runs<without<site::block, 2>>, true},
     {"matmul, direct: barrier 3", direct_runs<without<site::block, 3>>, true},
