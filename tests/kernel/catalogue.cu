@@ -74,7 +74,7 @@ template <class... K>
 void keep(const void** entries) {
     ((*entries++ = sinter::simt::entry_pointer<K>()), ...);
 }
-const void* entries[50];
+const void* entries[55];
 void all() {
     keep<map_f32,
          map_f64,

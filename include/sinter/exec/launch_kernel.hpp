@@ -43,21 +43,19 @@ inline runtime::launch_record of_windows(runtime::launch_record r) {
 
 #if SINTER_EMULATOR
 /// Runs a launch on the emulator; what the emulator finds wrong is a device_error.
-template <class Plan>
-void start_on_emulator(const runtime::launch_record& record, const Plan& p) {
+template <class K>
+void start_on_emulator(const runtime::launch_record& record,
+                       const kernel::launch_shape& p,
+                       const K& kernel) {
     runtime::launch_record r = record;
     r.grid = dim_of(p.grid);
     r.block = dim_of(p.block);
     const runtime::watched_launch watched(r, nullptr);
-    std::string error;
-    p.with_kernel([&](const auto& kernel) {
-        const auto& result = simt::launch(kernel, p.grid, p.block, p.shared_bytes, p.cooperative);
-        if (!result.errors.empty()) error = result.errors.front();
-    });
+    const auto& result = simt::launch(kernel, p.grid, p.block, p.shared_bytes, p.cooperative);
     runtime::note_launch(r);
-    if (!error.empty())
+    if (!result.errors.empty())
         throw device_error(std::string("The emulator found an error in the ") + record.kernel +
-                           " kernel: " + error);
+                           " kernel: " + result.errors.front());
 }
 /// Runs stage C on the emulator.
 template <class C>
@@ -66,13 +64,13 @@ void run_on_emulator(const ir::bound_stage& b, const runtime::launch_record& rec
     const kernel::device_limits d = limits_of(record.where);
     if constexpr (kernel::folds_windows<C>()) {
         const auto p = kernel::plan_windows<C>(b, d);
-        if (!p.nothing) return start_on_emulator(of_windows(record), p);
+        if (!p.nothing) return start_on_emulator(of_windows(record), p, p.kernel);
     }
     auto p = kernel::plan_launch<C>(b, d);
     if (p.nothing) return;
     const auto memory = workspace_for(p, record.where);
     if (memory) p.use_workspace(memory->data());
-    start_on_emulator(record, p);
+    p.with_kernel([&](const auto& kernel) { start_on_emulator(record, p, kernel); });
 }
 #endif
 
