@@ -259,6 +259,12 @@ TEST_CASE("the functions by their names, and what makes no sense") {
     CHECK(same(data::random_shift(x, 2, key), {.shift = 2}));
     CHECK(same(data::random_flip(x, key), {.flip = true}));
     CHECK(same(data::random_crop(x, 5, 4, key, 1), {.shift = 1, .height = 5, .width = 4}));
+    // The border stays zero: what is moved out of the part does not stand there.
+    const sn::tensor<float, 4> part =
+        data::augment(x, {.shift = 2, .flip = true, .height = 5, .width = 4}, key);
+    const sn::tensor<float, 4> around =
+        data::augment(x, {.shift = 2, .flip = true, .height = 5, .width = 4, .border = 2}, key);
+    CHECK(array_equal(around, sn::pad(part, {{0, 0}, {2, 2}, {2, 2}, {0, 0}})));
     const auto normal = data::normalize(data::random_shift(x, 2, key), 0.5F, 0.25F);
     static_assert(sn::kernel_count(normal) == 1);
     const sn::tensor<float, 4> moved = data::random_shift(x, 2, key);
@@ -267,4 +273,47 @@ TEST_CASE("the functions by their names, and what makes no sense") {
           "augment: a shift of 0 and a part of 7 x 4 make no sense for images of shape (20, 6, 6, "
           "1).");
     CHECK(error_of([&] { data::random_shift(x, -1, key); }).find("augment: a shift of -1") == 0);
+}
+
+TEST_CASE("what is drawn and normalised fuses into the first layer's product") {
+    const sn::random_key key(5);
+    const auto changed = [&](const auto& made) { return data::normalize(made, 0.25F, 0.5F); };
+    const data::augment_options moved{.shift = 2, .flip = true};
+    on_each_device([&](device d) {
+        // A device computes what few windows and tiles repeat; a host multiplies arrays faster.
+        const int launches = d.is_host() ? 2 : 1;
+        const sn::tensor<float, 4> x = sn::uniform<float>(sn::shape<4>{3, 7, 6, 2}, key, d);
+        const sn::tensor<float, 4> w = sn::normal<float>(sn::shape<4>{5, 3, 3, 2}, 0, 1, key, d);
+        const sn::tensor<float, 1> b = sn::uniform<float>(sn::shape<1>{5}, key, d);
+        const sn::tensor<float, 4> seen = changed(data::augment(x, moved, key));
+        const sn::tensor<float, 4> expected = relu(conv2d(seen, w) + b);
+        sn::launch_counter ran;
+        const sn::tensor<float, 4> made =
+            relu(conv2d(changed(data::augment(x, moved, key)), w) + b);
+        CHECK(ran.launches() == launches);
+        CHECK(array_equal(made, expected));
+
+        const sn::tensor<float, 2> dense = sn::normal<float>(sn::shape<2>{84, 5}, 0, 1, key, d);
+        const sn::tensor<float, 2> rows = changed(data::augment_rows(x, moved, key));
+        CHECK(array_equal(rows, reshape(seen, sn::shape<2>{3, 84})));
+        const sn::tensor<float, 2> out = relu(matmul(rows, dense) + b);
+        const sn::launch_counter also;
+        const sn::tensor<float, 2> fused =
+            relu(matmul(changed(data::augment_rows(x, moved, key)), dense) + b);
+        CHECK(also.launches() == launches);
+        CHECK(allclose(fused, out));
+
+        if (d.is_host()) return;
+        // So many images are stored first: the windows would take longer to compute them again.
+        const auto many = sn::zeros<float>(sn::shape<4>{64, 28, 28, 1}, d);
+        const auto filters = sn::zeros<float>(sn::shape<4>{4, 3, 3, 1}, d);
+        const auto text = [&](const auto& images) {
+            return sn::explain(conv2d(changed(data::augment(images, moved, key)), filters));
+        };
+        CHECK(text(many).find("the operand of a product is stored") != std::string::npos);
+        const sn::tensor<float, 4> few = slice(many, sn::range(0, 32));
+        CHECK(text(few).find("1 kernel\n") == 0);
+        // What is normalised alone costs less than the loads around it, however many there are.
+        CHECK(sn::explain(conv2d(changed(many), filters)).find("1 kernel\n") == 0);
+    });
 }

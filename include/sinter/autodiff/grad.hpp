@@ -77,7 +77,7 @@ auto grad(const E& loss, const variable<T, R>&... wrt) {
 /// variable records.
 template <expression E>
 inline constexpr int gradient_kernel_count_v =
-    autodiff::gradient_tables<symbol_of<E>, host_backend>::at[0].kernels;
+    autodiff::gradient_tables<symbol_of<E>, host_backend>::kernels;
 
 /// The same for a named expression: `auto e = ...; static_assert(gradient_kernel_count(e) == 2);`
 template <expression E>

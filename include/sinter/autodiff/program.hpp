@@ -291,10 +291,10 @@ constexpr gradient_table table_of() {
     return t;
 }
 
-// The programs that S can need, best first. Shared parts that turn out to differ have no gradient
-// program: `Merged` takes those of one type for one.
+// The programs of S, best first. Shared parts that turn out to differ have no gradient program:
+// `Merged` takes those of one type for one.
 template <class S, class B>
-struct gradient_tables {
+struct gradient_guesses {
     using from = exec::source<S>;
     template <class T>
     struct one {
@@ -335,7 +335,49 @@ struct gradient_tables {
     }
     /// True when the forward programs are no dearer than those that give the value alone.
     static constexpr bool serves_values = find_serves_values();
-    static constexpr exec::program_list forward = {{at[0].forward, at[count - 1].forward}, count};
+};
+
+// The programs of each of S... in turn.
+template <class B, class... S>
+struct gradient_variants {
+    static constexpr int count = (0 + ... + gradient_guesses<S, B>::count);
+    struct table_list {
+        gradient_table at[count];
+        exec::program_list forward;
+    };
+    static constexpr table_list find() {
+        table_list t;
+        const auto add = [&](const gradient_table& g) {
+            t.at[t.forward.count] = g;
+            t.forward.at[t.forward.count++] = g.forward;
+        };
+        const auto add_all = [&](const auto& guesses) {
+            for (const gradient_table& g : guesses.at) add(g);
+        };
+        (add_all(gradient_guesses<S, B>::all), ...);
+        return t;
+    }
+    static constexpr table_list all = find();
+    static constexpr const gradient_table* at = all.at;
+    static constexpr const exec::program_list& forward = all.forward;
+    static constexpr bool serves_values = (gradient_guesses<S, B>::serves_values && ...);
+};
+template <class S, class B>
+constexpr auto pick_variants() {
+    using stored = sym::operands_stored<S>;
+    if constexpr (!exec::recomputes<S>) {
+        return gradient_variants<B, S>{};
+    } else if constexpr (exec::has_kernels<B>) {
+        return gradient_variants<B, S, stored>{};
+    } else {
+        return gradient_variants<B, stored>{};
+    }
+}
+/// The programs that S can need, best first.
+template <class S, class B>
+struct gradient_tables : decltype(pick_variants<S, B>()) {
+    /// The launches of the gradients under the best guess, on a device.
+    static constexpr int kernels = gradient_guesses<S, B>::at[0].kernels;
 };
 
 }  // namespace sinter::autodiff

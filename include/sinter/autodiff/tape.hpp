@@ -130,7 +130,8 @@ namespace detail {
 }
 
 inline bool bind_and_choose(exec::binding& b, const operand_list* const* lists, int count) {
-    if (!exec::bind(b, lists, count)) return false;
+    if (!exec::bind(b, lists, count) || exec::recomputes_much(*b.table, b.value, b.where))
+        return false;
     b.choice = exec::choose(*b.table, b.value, b.where, b.room);
     return true;
 }
@@ -347,7 +348,9 @@ std::string explain_backward(const gradient_table* tables,
         const gradient_table& g = tables[i];
         const operand_list* const first[] = {&list};
         exec::binding forward(g.forward());
-        if (!exec::bind(forward, first, 1)) continue;
+        if (!exec::bind(forward, first, 1) ||
+            exec::recomputes_much(*forward.table, forward.value, forward.where))
+            continue;
         std::string text;
         for (int k = 0; k < g.segments; ++k) {
             if (g.segment[k].parts == 0) continue;

@@ -149,9 +149,11 @@ private:
         for (int j = 0; j < C::size; ++j)
             lifts[w] = lifts[w] || (own[j] == own_loop::when_broadcast && first[j] == w);
     }
-    static constexpr bool is_dear(const ir::instr& x) {
-        return ir::info_of(x.op).flops >= dear_flops;
+    static constexpr int cost_of(const ir::instr& x) {
+        if (x.op == ir::op_user) return x.may_spread ? dear_flops : 1;
+        return ir::info_of(x.op).flops;
     }
+    static constexpr bool is_dear(const ir::instr& x) { return cost_of(x) >= dear_flops; }
     constexpr void separate(const decoded<C>& code, int w, const bool (&need)[size]) {
         constexpr uint64 fixed = uint64{1} << 63;  // depends on a value of the row, or a kept one
         uint64 from[size]{};                       // the arrays that a value comes from
@@ -188,7 +190,7 @@ private:
         for (int j = 0; j < C::size; ++j) {
             if (!computed(j)) continue;
             const ir::instr& x = code.at[j];
-            cost[j] = is_dear(x) ? ir::info_of(x.op).flops : 0;
+            cost[j] = is_dear(x) ? cost_of(x) : 0;
             spreads[j] = x.may_spread;
             for (const short i : x.in) {
                 if (i < 0 || cost[i] == 0) continue;

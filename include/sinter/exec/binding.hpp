@@ -78,6 +78,7 @@ struct binding {
     const void* packed_functors = nullptr;  // as kernels take them
     plan_choice choice;
     bool guessed = false, refused = false;  // the program assumes equal operands; another one did
+    bool stores_operands = false;           // another one would compute them again
 
     explicit binding(const program_table& t)
         : table(&t),

@@ -93,6 +93,24 @@ inline bool pools_few(const plan_table& p, const ir::array_ref* value) {
     return false;
 }
 
+/// True when program `t` takes longer to compute a product's operand again, in every window and
+/// every tile, than to store it first.
+///
+/// - A host multiplies packed arrays several times faster than values that it computes on the way,
+///   and storing costs it next to nothing.
+/// - A device hides a few operations behind its loads. What takes more must be worth less than the
+///   launch and the trip through memory that it saves.
+inline bool recomputes_much(const program_table& t, const ir::array_ref* value, device where) {
+    namespace tuning = kernel::tuning;
+    const ir::again& r = t.recomputed;
+    if (r.values < 0 || where.is_host()) return r.values >= 0;
+    if (r.flops < ir::costly_flops) return false;
+    const int64 columns = value[t.graph.root[0]].extent[0],
+                tiles = (columns + tuning::mma_n - 1) / tuning::mma_n;
+    return ir::elements_of(value[r.values]) * tiles - ir::elements_of(value[r.of]) >
+           tuning::recomputed_flops / r.flops;
+}
+
 /// The plan of program `t` that runs on `where`, for values of these extents.
 ///
 /// - Rows that turn out unequal leave no choice: the second plan stores every reduction.

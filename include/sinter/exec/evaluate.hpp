@@ -26,14 +26,23 @@ void first_program(const program_list& programs,
                    Direct&& direct,
                    Use&& use,
                    const target* targets = nullptr) {
+    bool refused = false, stores = false;
     for (int i = 0; i < programs.count; ++i) {
         const program_table& t = programs.at[i]();
         if (direct(t)) return;
         binding b(t);
-        if (!bind(b, lists, count)) continue;
+        if (!bind(b, lists, count)) {
+            refused = refused || t.guess;
+            continue;
+        }
         place_by_targets(b, count, targets);
-        b.guessed = i + 1 < programs.count;
-        b.refused = i > 0;
+        if (recomputes_much(t, b.value, b.where)) {
+            stores = true;
+            continue;
+        }
+        b.guessed = t.guess;
+        b.refused = refused;
+        b.stores_operands = stores;
         b.choice = choose(t, b.value, b.where, b.room);
         return use(b);
     }

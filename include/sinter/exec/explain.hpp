@@ -123,6 +123,9 @@ std::string choice_text(const Binding& b) {
         r += "  plain program, because operands that look alike are not the same\n";
     else if (b.guessed)
         r += "  operands that look alike are the same, as this program assumes\n";
+    if (b.stores_operands)
+        r += "  the operand of a product is stored: to compute it more often than once would take "
+             "longer\n";
     if (!t.second) return r;
     bool pools = false, operands = t.fused->plan.dears > 0;
     for (int k = 0; k < t.fused->stages; ++k) pools = pools || t.fused->stage[k].pool >= 0;

@@ -46,7 +46,8 @@ constexpr program_table table_of_graph(const ir::graph<Cap>& g, const visit_list
             .functors = g.functors,
             .slices = g.slices,
             .shapes = g.shapes,
-            .shares = g.shares};
+            .shares = g.shares,
+            .recomputed = g.recomputed};
 }
 
 /// The graph of S... with all its arrays distinct, and what could be the same.
@@ -200,6 +201,7 @@ struct program {
             p.may_need_split = from::may_need_split;
             p.pack_functors = from::graph.functors ? &pack : nullptr;
             p.direct = is_direct(p);
+            p.guess = source<S...>::guesses && Guess;
             return p;
         }();
         return t;
@@ -226,12 +228,20 @@ private:
     }
 };
 
-/// The programs of S..., best first.
+template <class B, class... S>
+constexpr void add_programs(program_list& p) {
+    if constexpr (source<S...>::guesses) p.at[p.count++] = &program<true, B, S...>::table;
+    p.at[p.count++] = &program<false, B, S...>::table;
+}
+/// True when a product of S... computes an operand more often than once.
+template <class... S>
+inline constexpr bool recomputes = source<S...>::graph.recomputed.values >= 0;
+/// The programs of S..., best first. Only devices compute operands more often than once.
 template <class B, class... S>
 constexpr program_list list_programs() {
     program_list p;
-    if constexpr (source<S...>::guesses) p.at[p.count++] = &program<true, B, S...>::table;
-    p.at[p.count++] = &program<false, B, S...>::table;
+    if constexpr (!recomputes<S...> || has_kernels<B>) add_programs<B, S...>(p);
+    if constexpr (recomputes<S...>) add_programs<B, sym::operands_stored<S>...>(p);
     return p;
 }
 

@@ -65,14 +65,17 @@ struct program_table {
     bool may_need_split = false;  // rows may turn out unequal: the second plan stores reductions
     bool direct = false;          // see is_direct
     const device_costs* costs = nullptr;  // where the second plan stores operands of products
+    bool guess = false;                   // assumes that operands that look alike are the same
+    ir::again recomputed{};               // what its products compute more often than once
     // Packs the functors, given by slot, as kernels take them; null when there are none.
     const void* (*pack_functors)(const void* const* by_slot, scratch& room) = nullptr;
 };
 
 /// The programs of one expression, best first: the guess which operands are the same, if there is
-/// anything to guess, and the plain one, which is always right.
+/// anything to guess, and the plain one, which is always right. Where a product would compute
+/// an operand more often than once, both once more with that operand stored.
 struct program_list {
-    const program_table& (*at[2])() = {};
+    const program_table& (*at[4])() = {};
     int count = 0;
 };
 

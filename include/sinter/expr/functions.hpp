@@ -118,7 +118,9 @@ struct functor_operand {
 /// f(x, ...) for every element, with the user's own functor f of up to three operands, which
 /// broadcast. F is a namespace-scope, trivially copyable, default-constructible type whose call
 /// operator is const and SINTER_HD; half and bfloat16 elements reach it as float, integers of up
-/// to 32 bits as int. Its state travels to the kernel by value. Fuses like a built-in operation.
+/// to 32 bits as int. Its state travels to the kernel by value. Fuses like a built-in operation. A
+/// functor that takes more than about 14 operations may say so, `static constexpr int flops = 40`:
+/// then a host calls it once for each of its own elements where it is broadcast.
 template <class F, expression... X>
 auto elementwise(F f, X&&... x) {
     static_assert(sizeof...(X) >= 1 && sizeof...(X) <= 3,

@@ -196,7 +196,17 @@ struct user : made_of<A...> {
         return g.user(D,
                       in[0],
                       sizeof...(A) > 1 ? in[1 % sizeof...(A)] : short(-1),
-                      sizeof...(A) > 2 ? in[2 % sizeof...(A)] : short(-1));
+                      sizeof...(A) > 2 ? in[2 % sizeof...(A)] : short(-1),
+                      flops());
+    }
+    // A functor may say what it costs: `static constexpr int flops`.
+    static constexpr int flops() {
+        if constexpr (requires { F::flops; }) {
+            static_assert(F::flops >= 1 && F::flops < 256);
+            return F::flops;
+        } else {
+            return 1;
+        }
     }
 };
 
@@ -292,6 +302,21 @@ struct tf32 : made_of<A> {
     }
 };
 
+/// `A`, where what a product would compute more often than once is stored first.
+template <class A>
+struct operands_stored : made_of<A> {
+    static constexpr dtype type = A::type;
+    static constexpr int rank = A::rank, nodes = A::nodes;
+    template <class G>
+    static constexpr auto emit(G& g) {
+        const bool outside = g.operands_stored;
+        g.operands_stored = true;
+        const short r = A::emit(g);
+        g.operands_stored = outside;
+        return r;
+    }
+};
+
 /// The sum of products of `A` and `B`, seen in one index space: its axis j (from the right) is axis
 /// MapA[j] of `A`, -1 for none. Axes from `Rank` on are summed; along axes `Groups` (bits) one
 /// element of `A` belongs to several of `B`.
@@ -311,7 +336,9 @@ struct contraction<Rank, ints<I...>, ints<J...>, A, B, Groups> : made_of<A, B> {
     }
     template <class G>
     static constexpr auto emit(G& g) {
+        g.of_product = true;
         const short a = A::emit(g);
+        g.of_product = false;
         return g.contract(a,
                           map_of(ints<I...>{}),
                           B::emit(g),
@@ -372,7 +399,10 @@ struct windowed : made_of<A> {
             cut |= 1U << (count - 1 - j) | 1U << (from[j] + count);
         }
         for (int j = 0; j < A::rank; ++j) m.at[j + count] = static_cast<signed char>(j);
-        return g.windows(A::emit(g), m, static_cast<unsigned char>(cut), (1 << Splits) - 1);
+        const bool of_product = g.of_product;
+        g.of_product = false;
+        return g.windows(
+            A::emit(g), m, static_cast<unsigned char>(cut), (1 << Splits) - 1, of_product);
     }
 };
 template <int R, class A>

@@ -11,7 +11,8 @@ template <int Cap>
 struct graph : graph_nodes<Cap> {
     using base = graph_nodes<Cap>;
     using base::add, base::add_view, base::from, base::n, base::note, base::shapes, base::slices,
-        base::slots, base::functors, base::views;
+        base::slots, base::functors, base::views, base::computes_again, base::costs_of,
+        base::flops_up_to, base::keeps_zeros, base::is_reordered, base::is_identity;
 
     // ---- operations
     // ----------------------------------------------------------------------------------------
@@ -30,8 +31,10 @@ struct graph : graph_nodes<Cap> {
         return pointwise(op, info_of(op).result == yields::boolean ? dtype::boolean : t, a, b, c);
     }
     constexpr short cast(short a, dtype t) { return n[a].type == t ? a : pointwise(op_cast, t, a); }
-    constexpr short user(dtype result, short a, short b, short c) {
+    constexpr short user(dtype result, short a, short b, short c, int flops = 1) {
         node x;
+        x.axes = static_cast<unsigned char>(flops);
+        base::costly_functors = base::costly_functors || flops >= costly_flops;
         x.k = kind::pointwise;
         x.op = op_user;
         x.type = result;
@@ -114,6 +117,7 @@ struct graph : graph_nodes<Cap> {
     /// The matrix product of two values of one type and ranks 2 to 7: (..., m, k) x (..., k, n) in
     /// the index space (k, ..., m, n).
     constexpr short matmul(short a, short b) {
+        a = called_once(a);
         const int p = n[a].rank, q = n[b].rank, rank = p > q ? p : q;
         const short left = operand(a, ir::matrix_operand(false, p, rank));  // (k, ..., m, 1)
         const short right = operand(b, ir::matrix_operand(true, q, rank));  // (k, ..., 1, n)
@@ -226,14 +230,25 @@ struct graph : graph_nodes<Cap> {
     /// Windows of `a`: axis j of the result is axis m.at[j] of `a`, where one axis may stand for
     /// two, cut along `axes` by the next run-time bounds; `inner` are windows that split an axis
     /// into parts. What folds or costs much is stored first: every window that holds a value would
-    /// compute it again.
+    /// compute it again. Those `for_product` may cost more, if they take no costly operation: run
+    /// time decides whether they are stored.
     constexpr short windows(short a,
                             const axis_map& m,
                             unsigned char axes,
-                            unsigned char inner = 0) {
-        if (from[a] || flops_up_to(a, costly_flops) >= costly_flops) a = add(stored(a));
+                            unsigned char inner = 0,
+                            bool for_product = false) {
+        int flops = from[a] ? 0 : flops_up_to(a, costly_flops);
+        bool store = from[a] || flops >= costly_flops;
+        if (for_product && flops > 0) {
+            const auto all = costs_of(a);
+            flops = all.flops;
+            store = base::operands_stored || (store && (all.operation || flops > most_again));
+        }
+        if (store) a = add(stored(a));
         note(visit::slice, slices);
-        return slice_in(permute(a, m), axes, static_cast<short>(slices++), inner);
+        const short r = slice_in(permute(a, m), axes, static_cast<short>(slices++), inner);
+        if (for_product && !store && flops > 0) computes_again(r, a, flops);
+        return r;
     }
     /// Drops `axes` of extent 1: what a reduction without keepdims does with the axes that it
     /// folded.
@@ -245,7 +260,7 @@ struct graph : graph_nodes<Cap> {
     }
 
 private:
-    using base::flops_up_to, base::keeps_zeros, base::take_shape;
+    using base::take_shape;
 
     // What lies in row-major order with nothing around it. An array may lie in any order,
     // coordinates nowhere: a conversion to its own type copies.
@@ -267,10 +282,21 @@ private:
         const short inner = n[x.in[0]].in[0];
         const bool plain = n[inner].k == kind::leaf && n[inner].view < 0;
         if (along == 0 || __builtin_popcount(along) > max_guards ||
-            (!plain && !keeps_zeros(inner, along)) ||
+            (!plain && (base::operands_stored || !keeps_zeros(inner, along))) ||
             flops_up_to(inner, costly_flops) >= costly_flops)
             return a;
-        return among_zeros(inner, x, along);
+        const short r = among_zeros(inner, x, along);
+        if (!plain) computes_again(r, inner, flops_up_to(inner, costly_flops));
+        return r;
+    }
+    // An operand of a matrix product: every column of tiles calls its functors again.
+    constexpr short called_once(short a) {
+        if (!base::costly_functors || from[a] || n[a].k != kind::pointwise) return a;
+        const auto all = costs_of(a);
+        if (!all.functor) return a;
+        if (base::operands_stored) return add(stored(a));
+        computes_again(a, a, all.flops);
+        return a;
     }
     constexpr short among_zeros(short a, const node& zeros, unsigned char along) {
         sink s;
@@ -306,19 +332,6 @@ private:
         x.rank = static_cast<signed char>(rank);
         x.ones = static_cast<unsigned char>(y.ones | axes);
         return add(x);
-    }
-    // True for a computed value with its axes in another order.
-    constexpr bool is_reordered(const node& x) const {
-        if (x.k != kind::index_map || x.slot >= 0 || x.value != 0 || x.view < 0) return false;
-        const view_step& v = views[x.view];
-        int named = 0, shown = 0;
-        for (int j = 0; j < max_rank; ++j) {
-            const int axis = v.map.at[j] < 0 ? 0 : 1 << v.map.at[j];
-            if (named & axis) return false;
-            named |= axis;
-            shown |= ~n[x.in[0]].ones & 1 << j;
-        }
-        return v.parent < 0 && v.slot < 0 && (named & shown) == shown;
     }
     // A view on its way to the leaves: a permutation, or a slice when slot >= 0.
     struct sink {
@@ -402,11 +415,6 @@ private:
         }
         x.view = add_view(v);
         return add(x);
-    }
-    static constexpr bool is_identity(const axis_map& m, unsigned char ones) {
-        for (int j = 0; j < max_rank; ++j)
-            if (!(ones >> j & 1) && m.at[j] != j) return false;
-        return true;
     }
     // Adds `x`, a pointwise node. Where all that it is computed from are numbers and values that
     // end the kernel of a product and are seen without their folded axes, it is computed there too,

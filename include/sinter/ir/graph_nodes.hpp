@@ -43,6 +43,12 @@ constexpr bool same_tag(const void* a, const void* b) {
     return a == b;
 }
 
+/// An operand of a product whose values are computed more often than there are any: `values` as its
+/// kernel reads `of`, at a cost of `flops` each.
+struct again {
+    short values = -1, of = -1, flops = 0;
+};
+
 /// The nodes of a graph and how they are added.
 template <int Cap>
 struct graph_nodes {
@@ -64,8 +70,14 @@ struct graph_nodes {
     int leaves = 0, scalars = 0, functors = 0, shapes = 0, slices = 0, shares = 0;
     slot_map<Cap> slots{};
     bool shares_as_leaves =
-        false;          // a shared sub-expression was evaluated before: it is one more array
-    bool tf32 = false;  // contractions of float that are added may round their operands
+        false;                // a shared sub-expression was evaluated before: it is one more array
+    bool tf32 = false;        // contractions of float that are added may round their operands
+    bool of_product = false;  // the next windows are those of a product
+    // What a product would compute again in every window, or by a costly functor in every tile, is
+    // stored first.
+    bool operands_stored = false;
+    again recomputed{};            // the dearest of what is not
+    bool costly_functors = false;  // there are some
     struct scope {
         const void* tag = nullptr;
         short value[max_scope_values]{};
@@ -200,6 +212,8 @@ struct graph_nodes {
         }
         for (int k = 0; k < roots; ++k) root[k] = to[root[k]];
         for (int k = 0; k < memos; ++k) memo[k].node = to[memo[k].node];
+        if (recomputed.values >= 0)
+            recomputed.values = to[recomputed.values], recomputed.of = to[recomputed.of];
         for (int k = 0; k < turned_count; ++k) {
             turned_windows& t = turned[k];
             t.before = to[t.before], t.windows = to[t.windows], t.of = to[t.of];
@@ -281,12 +295,37 @@ struct graph_nodes {
     constexpr bool uniform(short i) const { return n[i].ones == 0xff; }
 
 protected:
-    constexpr void take_shape(node& x) {
-        for (const short c : x.in)
-            if (c >= 0) {
-                if (n[c].rank > x.rank) x.rank = n[c].rank;
-                x.ones = static_cast<unsigned char>(x.ones & n[c].ones);
-            }
+    // What computing `a` from arrays costs; no more is counted than `most`.
+    constexpr int flops_up_to(short a, int most) const {
+        if (n[a].k != kind::pointwise) return 0;
+        int flops = (n[a].op == op_user ? n[a].axes : info_of(n[a].op).flops) + 1;
+        for (const short c : n[a].in)
+            if (c >= 0 && flops < most) flops += flops_up_to(c, most - flops);
+        return flops;
+    }
+    // What computing `a` from arrays costs, and whether by a costly operation or functor.
+    struct costs {
+        int flops = 0;
+        bool operation = false, functor = false;
+    };
+    constexpr costs costs_of(short a) const {
+        costs r;
+        bool need[Cap]{};
+        need[a] = true;
+        for (short i = a; i >= 0; --i) {
+            const node& x = n[i];
+            if (!need[i] || x.k != kind::pointwise) continue;
+            const bool own = x.op == op_user;
+            const int flops = own ? x.axes : info_of(x.op).flops;
+            r.flops += flops + 1;
+            (own ? r.functor : r.operation) |= flops >= costly_flops;
+            for (const short c : x.in)
+                if (c >= 0) need[c] = true;
+        }
+        return r;
+    }
+    constexpr void computes_again(short values, short of, int flops) {
+        if (flops > recomputed.flops) recomputed = {values, of, static_cast<short>(flops)};
     }
     // True when `a` is 0 wherever the arrays that it is computed from are.
     constexpr bool keeps_zeros(short a, unsigned char along) const {
@@ -306,13 +345,30 @@ protected:
         if (x.op == op_id<op::div>) return uniform(x.in[1]) && keeps_zeros(x.in[0], along);
         return false;
     }
-    // What computing `a` from arrays costs; no more is counted than `most`.
-    constexpr int flops_up_to(short a, int most) const {
-        if (n[a].k != kind::pointwise) return 0;
-        int flops = info_of(n[a].op).flops + 1;
-        for (const short c : n[a].in)
-            if (c >= 0 && flops < most) flops += flops_up_to(c, most - flops);
-        return flops;
+    // True for a computed value with its axes in another order.
+    constexpr bool is_reordered(const node& x) const {
+        if (x.k != kind::index_map || x.slot >= 0 || x.value != 0 || x.view < 0) return false;
+        const view_step& v = views[x.view];
+        int named = 0, shown = 0;
+        for (int j = 0; j < max_rank; ++j) {
+            const int axis = v.map.at[j] < 0 ? 0 : 1 << v.map.at[j];
+            if (named & axis) return false;
+            named |= axis;
+            shown |= ~n[x.in[0]].ones & 1 << j;
+        }
+        return v.parent < 0 && v.slot < 0 && (named & shown) == shown;
+    }
+    static constexpr bool is_identity(const axis_map& m, unsigned char ones) {
+        for (int j = 0; j < max_rank; ++j)
+            if (!(ones >> j & 1) && m.at[j] != j) return false;
+        return true;
+    }
+    constexpr void take_shape(node& x) {
+        for (const short c : x.in)
+            if (c >= 0) {
+                if (n[c].rank > x.rank) x.rank = n[c].rank;
+                x.ones = static_cast<unsigned char>(x.ones & n[c].ones);
+            }
     }
 
 private:

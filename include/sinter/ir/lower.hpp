@@ -173,6 +173,7 @@ private:
     }
     // Known to be broadcast, it is named by the plan. In one dimension nobody broadcasts an array.
     constexpr bool may_spread(const node& x) const {
+        if (x.op == op_user) return x.axes >= costly_flops;  // no plan names these
         const int shown = ~x.ones & 0xff;
         return info_of(x.op).flops >= costly_flops && shown == frame && (shown & (shown - 1)) != 0;
     }

@@ -31,7 +31,8 @@ struct node {
     dtype type = dtype::f32;
     signed char rank = 0;
     unsigned char ones = 0xff;  // bit j: the extent of axis j is 1, known when compiling
-    unsigned char axes = 0;     // reduction, contraction, extent, coordinate: bit per axis
+    // Reduction, contraction, extent, coordinate: bit per axis; user functor: what it costs.
+    unsigned char axes = 0;
     short in[3] = {-1, -1, -1};
     short slot =
         -1;  // leaf, scalar, user functor: which one; op_expand, index_map: which run-time shape
@@ -189,6 +190,8 @@ constexpr unsigned char unit_axes(int rank) {
 
 /// What exp costs: more than reading a value that is stored.
 inline constexpr int costly_flops = 14;
+/// What a product may compute again in every window, as far as no operation of it is costly.
+inline constexpr int most_again = 128;
 
 /// The bits of a constant: a double for floating types, else an int64.
 constexpr uint64 constant_bits(dtype t, double v) {

@@ -161,6 +161,11 @@ inline constexpr int direct_most_sums = 256, direct_least_pass = 8;
 // What bringing an operand's element into shared memory costs, in products of a thread, and how
 // many of these tensor cores do in the time of one.
 inline constexpr int direct_gather = 16, direct_per_core = 8;
+// What a product's operand may cost to be computed again in all windows, counted as operations are:
+// one or two instructions each. A launch and a trip of the operand through memory take about 2.5
+// us, in which an H200 issues some 4e7 integer instructions; 32 images of 28 x 28 that are moved at
+// random fit, under windows of 3 x 3, 40 do not.
+inline constexpr int64 recomputed_flops = 24'000'000;
 
 // ---- matmul on tensor cores: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads
 // 6 fragments for 16 products of tensor cores. 64 bytes along k, two rows of which make one wave of
