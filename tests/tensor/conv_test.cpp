@@ -168,14 +168,15 @@ TEST_CASE("scale, bias and relu are part of a convolution's kernel; a padding is
         {
             sn::launch_counter ran;
             const tensor<float, 4> r = e;
-            CHECK(ran.launches() == 1);
-            CHECK(ran.temporaries() == 0);
+            // A host packs arrays several times faster than what it computes.
+            CHECK(ran.launches() == (d.is_host() ? 2 : 1));
+            CHECK(ran.temporaries() == (d.is_host() ? 1 : 0));
             CHECK(difference(get(r), want) == "");
         }
         sn::launch_counter ran;
         const tensor<float, 4> r = relu(conv2d(a * 2.f, k, {}, sn::same) + z);
-        CHECK(ran.launches() == 1);
-        CHECK(ran.temporaries() == (d.is_host() ? 1 : 0));  // which packs what lies in a row
+        CHECK(ran.launches() == (d.is_host() ? 2 : 1));
+        CHECK(ran.temporaries() == (d.is_host() ? 1 : 0));
         CHECK(r.extents() == shape<4>{2, 7, 8, 5});
         CHECK(difference(get(tensor<float, 4>(slice(r, sn::_, sn::range(1, -1), sn::range(1, -1)))),
                          want) == "");
