@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/fake_cuda.hpp"
+#include "sinter/ir/pass.hpp"
 #include "sinter/runtime/launch.hpp"
 
 namespace {
@@ -244,6 +245,52 @@ TEST_CASE("events: recorded, waited for, asked and timed") {
     stream(device::host()).wait(stop);  // the host waits itself
     CHECK(stop.query());
     CHECK(fake().mistakes.empty());
+}
+
+TEST_CASE("an index outside that a kernel left is thrown by whoever waits, once") {
+    const sinter::runtime::index_site rows{"take", 0, 2, true, {4, 7}};
+    const sinter::runtime::index_site labels{"one_hot", 1, 2, false, {3, 5}};
+    {
+        const fake_cuda_scope scope(2);
+        const device first = device::cuda(0), second = device::cuda(1);
+        fake().fail_at = 1 + fake().calls;
+        CHECK(message_of([&] { sinter::runtime::index_slot_of(first, rows); }) !=
+              "nothing was thrown");
+        fake().fail_at = 0;
+        const sinter::int64 a = sinter::runtime::index_slot_of(first, rows),
+                            b = sinter::runtime::index_slot_of(first, labels),
+                            c = sinter::runtime::index_slot_of(second, rows);
+        CHECK(fake().count("malloc_host") == 2);
+        CHECK(a == sinter::runtime::index_slot_of(first, rows));
+        CHECK(a != b);
+        CHECK(sinter::runtime::index_slot_of(device::host(), rows) == 0);
+        const std::string message = "take: index -5 is outside axis 0 of shape (4, 7).";
+        const auto leave = [&] {
+            CHECK(!sinter::ir::inside(-1, 4, a));  // -1 + 4 was not enough
+            CHECK(!sinter::ir::inside(9, 5, b));   // later: of no interest
+        };
+        const stream s(first);
+        event e(first);
+        leave();
+        CHECK(message_of([&] { s.synchronize(); }) == message);
+        CHECK(message_of([&] { s.synchronize(); }) == "nothing was thrown");
+        leave();
+        e.record(s);
+        CHECK(message_of([&] { sinter::synchronize(second); }) == "nothing was thrown");
+        e.wait();
+        CHECK(message_of([&] { e.synchronize(); }) == message);
+        leave();
+        CHECK(message_of([&] { sinter::synchronize(first); }) == message);
+        CHECK(!sinter::ir::inside(-3, 5, b));
+        CHECK(message_of([&] { sinter::synchronize(first); }) ==
+              "one_hot: index -3 is outside axis 1 of shape (3, 5).");
+        CHECK(!sinter::ir::inside(4, 4, c));
+        CHECK(message_of([&] { sinter::synchronize(second); }) ==
+              "take: index 4 is outside axis 0 of shape (4, 7).");
+        sinter::runtime::forget_index_record(first);
+        sinter::runtime::forget_index_record(second);
+    }
+    CHECK(fake().clean());
 }
 
 TEST_CASE("peers: a copy between devices waits for the target's stream and lets it wait") {

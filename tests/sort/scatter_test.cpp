@@ -44,6 +44,8 @@ void check_scatter() {
                 CHECK(difference(get(line), values<V>({4})) == "");
             } else {
                 sn::scatter_add(line, places, ones);
+                CHECK(contains(error_of<sn::index_error>([&] { sn::synchronize(d); }),
+                               "scatter_add: index 5 is outside axis 0 of shape (4,)."));
                 CHECK(difference(get(line), values<V>({4}, {0, 3, 0, 0})) == "");
             }
             CHECK(contains(error_of<sn::shape_error>([&] {

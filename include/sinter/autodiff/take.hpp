@@ -56,8 +56,9 @@ void add_taken(const tensor<T, R>& target,
     shape<R> e = rows.extents();
     e[0] = indices.size();
     const tensor<N, 1> places = reshape(indices, shape<1>{indices.size()});
-    scatter_add<T, R, tensor<N, 1>, tensor<T, R>, B>(
-        rows, places, tensor<T, R>(reshape(permute(values, moved_first<S, A, Q>::axes), e)));
+    // Who took them has told of indices outside; they are left out here.
+    add_rows<B>(
+        rows, places, tensor<T, R>(reshape(permute(values, moved_first<S, A, Q>::axes), e)), 0);
 }
 /// Where elements of `target` lie, row-major, that `gather` took along axis A by these indices; far
 /// outside where an index is.
@@ -90,8 +91,8 @@ void add_gathered(const tensor<T, R>& target,
     if (count[0] == 0) return;
     tensor<T, 1> line = reshape(target, shape<1>{target.size()});
     const tensor<int64, R> places = made<B>(gathered_places<A>(target, indices, make_ints<R>{}));
-    scatter_add<T, 1, tensor<int64, 1>, tensor<T, 1>, B>(
-        line, tensor<int64, 1>(reshape(places, count)), tensor<T, 1>(reshape(values, count)));
+    add_rows<B>(
+        line, tensor<int64, 1>(reshape(places, count)), tensor<T, 1>(reshape(values, count)), 0);
 }
 
 /// `value`, which `add(zeros of x's shape, indices, gradient)` carries the gradient back from to x.

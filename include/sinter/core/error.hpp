@@ -18,6 +18,11 @@ struct error : std::runtime_error {
 struct shape_error : error {
     using error::error;
 };
+/// An index lies outside an axis: the message names the operation, the index, the axis and the
+/// shape.
+struct index_error : shape_error {
+    using shape_error::shape_error;
+};
 /// A device is missing, differs between operands, or reported a failure.
 struct device_error : error {
     using error::error;

@@ -127,6 +127,7 @@ struct loop_of {
                                    ints<S...>,
                                    ints<R...>) {
         if constexpr (sizeof...(L) + sizeof...(S) + sizeof...(R) + point.count == 0) v = regs{};
+        v.exists(false);  // the host looks at indices before it runs
         ((v.template at<scalars.at[S]>() = fixed.template at<scalars.at[S]>()), ...);
         ((v.template at<of_row.at[R]>() = row_value_at<of_row.at[R]>(rows[R], j)), ...);
         (read<L>(v, p, i), ...);
@@ -324,6 +325,7 @@ struct loop_of {
         SINTER_INDEPENDENT
         for (int64 i = 0; i < whole; ++i) {
             regs v;
+            v.exists(false);
             ((v.template at<row_scalars.at[S]>() = fixed.template at<row_scalars.at[S]>()), ...);
             ((v.template at<row_in.at[I]>() = row_value_at<row_in.at[I]>(in[I], i)), ...);
             P::compute_row(v, f);

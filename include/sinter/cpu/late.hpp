@@ -61,6 +61,7 @@ private:
         using end = ir::ends<C, Columns>;
         constexpr int values = end::values().count;
         regs v{};
+        v.exists(false);
         take_scalars(v, scalar, make_ints<scalars.count>{});
         end::compute_numbers(v, f);
         for (int64 i = 0; i < n; ++i) {

@@ -123,7 +123,7 @@ private:
         const int64 first = sent_ * options_.batch_size,
                     last = std::min(first + options_.batch_size, size());
         ++sent_;
-        s.ready.synchronize();  // the copy that last read the pinned memory
+        s.ready.wait();  // the copy that last read the pinned memory
         copies_.wait(s.used);
         fill(s, first, last, std::index_sequence_for<A...>{});
         s.ready.record(copies_);

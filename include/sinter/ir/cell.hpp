@@ -164,6 +164,9 @@ inline cell apply_node(const graph_view& g, const node& x, const cell* in, const
     if (x.op == op_expand) return in[0];
     if (x.op == op_take)
         return load_cell(reinterpret_cast<const void*>(in[1].bits), in[0].as<dtype::i64>(), x.type);
+    if (x.op == op_inside)
+        return to_cell(
+            inside(in[0].as<dtype::i64>(), in[1].as<dtype::i64>(), in[2].as<dtype::i64>()));
     if (x.op == op_user) {
         cell out{};
         if (!f.call) throw error("elementwise: this evaluation has no functors.");

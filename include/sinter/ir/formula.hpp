@@ -258,6 +258,9 @@ private:
         if (x.op == op_cast)
             return {std::string("astype<") + name_of(x.type) + ">(" + arguments(x) + ")"};
         if (x.op == op_user) return {"f" + std::to_string(n.slot) + "(" + arguments(x) + ")"};
+        if (x.op == op_inside)  // the third operand is no part of the value
+            return {"inside(" + text_[count(x.in[0])].text + ", " + text_[count(x.in[1])].text +
+                    ")"};
         if (x.op == op_take)
             return {text_[count(x.in[1])].text + "[" + text_[count(x.in[0])].text + "]"};
         if (x.op == op_expand)

@@ -43,10 +43,11 @@ using operation =
 inline constexpr int op_count = operations::size;
 
 // Pointwise nodes that are no table entry: a conversion to the node's dtype, a broadcast to a given
-// shape, the user's own functor, and the element of an array (its address is operand 1) at an int64
-// offset.
-inline constexpr int op_take = 252, op_cast = 253, op_expand = 254, op_user = 255;
-static_assert(op_count <= op_take);
+// shape, the user's own functor, the element of an array (its address is operand 1) at an int64
+// offset, and whether an index lies in [0, operand 1): where it does not, a kernel writes it to the
+// index_slot whose address is operand 2, if that is not 0.
+inline constexpr int op_inside = 251, op_take = 252, op_cast = 253, op_expand = 254, op_user = 255;
+static_assert(op_count <= op_inside);
 
 /// What is known of every operation, by number.
 struct op_infos {
@@ -60,6 +61,7 @@ constexpr op_info info_of(int id) {
     if (id == op_cast) return {"astype", nullptr, 1, yields::same, 1};
     if (id == op_expand) return {"broadcast_to", nullptr, 1, yields::same, 0};
     if (id == op_user) return {"elementwise", nullptr, -1, yields::same, 1};
+    if (id == op_inside) return {"inside", nullptr, 3, yields::boolean, 1};
     if (id == op_take) return {"take", nullptr, 2, yields::same, 2};
     return all_infos.at[id];
 }

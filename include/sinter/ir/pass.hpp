@@ -38,10 +38,29 @@ SINTER_HD SINTER_INLINE constexpr T wrapped(T x) {
     }
 }
 
+struct is_inside_check {
+    SINTER_HD constexpr bool operator()(const instr& x) const {
+        return (x.h == how::compute || x.h == how::after) && x.op == op_inside;
+    }
+};
+/// Whether what these registers compute is wanted. A lane that stands beyond the end of an array
+/// computes from zeros, and may find an index outside that nobody gave: it must not tell of it.
+template <bool Checks>
+struct lane_state {
+    SINTER_HD SINTER_INLINE void exists(bool) {}
+    static constexpr bool there() { return false; }
+};
+template <>
+struct lane_state<true> {
+    bool lane_is_there = true;
+    SINTER_HD SINTER_INLINE void exists(bool b) { lane_is_there = b; }
+    SINTER_HD SINTER_INLINE bool there() const { return lane_is_there; }
+};
+
 /// The registers of a stage, one per instruction and typed by it. Indices are constants, so the
 /// arrays dissolve into registers.
 template <class C>
-struct registers {
+struct registers : lane_state<(C::select(is_inside_check{}).count > 0)> {
     SINTER_HD static constexpr bool holds(dtype d) {
         for (int i = 0; i < C::size; ++i)
             if (compute_dtype(C::at(i).type) == d) return true;
@@ -122,6 +141,47 @@ SINTER_HD SINTER_INLINE compute_t<D> element_at(int64 address, int64 offset) {
     return static_cast<compute_t<D>>(reinterpret_cast<const storage_t<D>*>(address)[offset]);
 }
 
+/// Where kernels leave an index that lies outside, in memory that the host reaches as well. Slots
+/// lie in a row, each for one operation, axis and shape. Slot 0 is of none: its `index` is the
+/// number of the slot that was written first, or 0.
+struct index_slot {
+    int64 index = 0;
+    int64 number = 0;  // of this slot, times 2; plus 1 where indices may count from the end
+};
+SINTER_HD SINTER_INLINE int64 read_word(const int64* p) {
+#if SINTER_DEVICE_CODE
+    return *static_cast<const volatile int64*>(p);
+#else
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+#endif
+}
+SINTER_HD SINTER_INLINE void write_word(int64* p, int64 x) {
+#if SINTER_DEVICE_CODE
+    __threadfence_system();
+    *static_cast<volatile int64*>(p) = x;
+#else
+    __atomic_store_n(p, x, __ATOMIC_RELEASE);
+#endif
+}
+/// Leaves `index`, outside an axis of extent n, in the slot at `address`, unless the host has not
+/// yet seen an earlier one. Threads that do so at once may overwrite each other: one of them stays.
+/// Plain writes: not every bus carries atomics to the host's memory.
+SINTER_HD inline void report_outside(int64 address, int64 index, int64 n) {
+    auto* const slot = reinterpret_cast<index_slot*>(address);
+    const int64 number = read_word(&slot->number) / 2;
+    index_slot* const first = slot - number;
+    if (read_word(&first->index) != 0) return;
+    const bool from_end = index < 0 && read_word(&slot->number) % 2 != 0;
+    write_word(&slot->index, from_end ? index - n : index);
+    write_word(&first->index, number);
+}
+/// Whether `index` lies in [0, n); tells the slot at `address`, if there is one, where it does not.
+SINTER_HD SINTER_INLINE bool inside(int64 index, int64 n, int64 address) {
+    const bool is = static_cast<uint64>(index) < static_cast<uint64>(n);
+    if (!is && address != 0) report_outside(address, index, n);
+    return is;
+}
+
 /// Loop W of stage C (a pass, side_a or side_b).
 template <class C, int W>
 struct pass {
@@ -178,6 +238,9 @@ struct pass {
             return get<x.in[0]>(v, row);
         } else if constexpr (x.op == op_take) {
             return element_at<x.type>(get<x.in[1]>(v, row), get<x.in[0]>(v, row));
+        } else if constexpr (x.op == op_inside) {
+            return inside(
+                get<x.in[0]>(v, row), get<x.in[1]>(v, row), v.there() ? get<x.in[2]>(v, row) : 0);
         } else if constexpr (x.op == op_user) {
             return user<J>(v, row, f);
         } else if constexpr (x.in[2] >= 0) {

@@ -324,6 +324,7 @@ struct strip {
         for (int e = 0; e < width; ++e) {
             ir::registers<C> v;
             each<loads>(unpack_one{*this, v, e});
+            v.exists(at.has(e));
             Sweep::compute(v, row, a);
             if (at.has(e)) sink.step(e, v, row);
             if constexpr (Pack) each<C::stores>(pack_one{*this, v, row, e});

@@ -278,6 +278,7 @@ struct window_work {
     /// What is known of an output before its window is walked.
     SINTER_DEVICE ir::registers<C> row_of(int i, int e) {
         ir::registers<C> row = numbers;
+        row.exists(place.has(e));
         each<row_values>(unpack_row{*this, row, i, e});
         ir::pass<C, 0>::compute_row(row, a.functors);
         return row;
@@ -290,6 +291,7 @@ struct window_work {
             for (int e = 0; e < width; ++e) {
                 ir::registers<C> v;
                 each<loads>(unpack_element{*this, v, i, e});
+                v.exists(place.has(e));
                 if constexpr (walk_uses_row<C>()) {
                     const ir::registers<C> row = row_of(i, e);
                     walk::compute(v, row, a);

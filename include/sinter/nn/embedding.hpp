@@ -16,7 +16,7 @@ struct embedding_options {
 
 /// Rows of a table, by integers: indices (...) to (..., features). The weight is (count, features),
 /// standard normal in the beginning, as PyTorch's. Recorded as one step of the tape. An index
-/// outside is a shape_error on the host and gives NaN elsewhere.
+/// outside is an index_error, thrown as that of `take`.
 template <element T = float>
 struct embedding {
     variable<T, 2> weight;

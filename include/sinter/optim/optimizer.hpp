@@ -65,7 +65,7 @@ public:
             for (int i = 0; i < 2; ++i) turns_.push_back({empty_pinned<T>(wanted), event(where)});
         }
         turn& t = turns_[next_++ % turns_.size()];
-        t.done.synchronize();
+        t.done.wait();
         T* to = t.host.data();
         for (int64 r = 0; r < rows; ++r)
             for (int64 b = 0; b < blocks; ++b) *to++ = static_cast<T>(value(r, b));

@@ -44,20 +44,27 @@ inline void require_stream_of(device to, device from, const stream& s) {
                        s.where().name() + ".");
 }
 
+// Between memory that host code reaches. From one device to another the host waits for both.
+inline void move(void* dst, device to, const void* src, device from, std::size_t bytes) {
+    if (to != from) {
+        refuse_reported(from);
+        refuse_reported(to);
+    }
+    std::memmove(dst, src, bytes);
+}
+
 }  // namespace detail
 
 /// Copies `bytes` from `src` on device `from` to `dst` on device `to` and lets the host wait unless
-/// both are the same CUDA device, where the copy is queued on `s`. The ranges may overlap only
-/// where host code reaches both.
+/// both are the same CUDA device, where the copy is queued on `s`. Having waited it throws as
+/// `synchronize`. The ranges may overlap only where host code reaches both.
 inline void copy(
     void* dst, device to, const void* src, device from, std::size_t bytes, const stream& s) {
     if (bytes == 0) return;
     require_device(to, "copy");
     require_device(from, "copy");
-    if (to.has_host_memory() && from.has_host_memory()) {
-        std::memmove(dst, src, bytes);
-        return;
-    }
+    if (to.has_host_memory() && from.has_host_memory())
+        return detail::move(dst, to, src, from, bytes);
     detail::require_stream_of(to, from, s);
     // The queue belongs to one of the two devices; what the other one has queued comes first.
     if (to.is_cuda() && from.is_cuda() && to != from) synchronize(s.where() == to ? from : to);
@@ -77,10 +84,7 @@ inline void copy_async(
     storage& to, void* dst, storage& from, const void* src, std::size_t bytes, const stream& s) {
     const device d = to.where(), f = from.where();
     if (bytes == 0) return;
-    if (d.has_host_memory() && f.has_host_memory()) {
-        std::memmove(dst, src, bytes);
-        return;
-    }
+    if (d.has_host_memory() && f.has_host_memory()) return detail::move(dst, d, src, f, bytes);
     detail::require_stream_of(d, f, s);
     to.note_use(s);
     from.note_use(s);

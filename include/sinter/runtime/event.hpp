@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "sinter/core/shared.hpp"
-#include "sinter/runtime/cuda_session.hpp"
+#include "sinter/runtime/outside.hpp"
 
 namespace sinter {
 
@@ -37,9 +37,12 @@ public:
     /// The same on this thread's current stream of `where()`.
     void record();
 
-    /// True when the work before it is done. Throws device_error when the device has failed.
+    /// True when the work before it is done. Throws as `synchronize`.
     bool query() const {
-        if (!state_->handle) return true;
+        if (!state_->handle) {
+            runtime::refuse_reported(where());
+            return true;
+        }
         const runtime::cuda_session cuda(where(), "query an event");
         const int code = cuda->event_query(state_->handle);
         if (code == runtime::cuda_error_not_ready) {
@@ -48,10 +51,17 @@ public:
         }
         cuda.check(code, "cudaEventQuery");
         retire(cuda);
+        runtime::refuse_reported(where());
         return true;
     }
-    /// Waits until the work before it is done. Throws device_error when any of it failed.
+    /// Waits until the work before it is done. Throws device_error when any of it failed, and
+    /// index_error when it met an index outside an axis.
     void synchronize() const {
+        wait();
+        runtime::refuse_reported(where());
+    }
+    /// The same, but leaves an index_error to the next who waits: for those who cannot stop here.
+    void wait() const {
         if (!state_->handle) return;
         const runtime::cuda_session cuda(where(), "synchronize with an event");
         cuda.check(cuda->event_synchronize(state_->handle), "cudaEventSynchronize");
@@ -67,8 +77,8 @@ public:
         if (!start.state_->recorded || !stop.state_->recorded)
             throw device_error("elapsed_ms: an event was not recorded yet.");
         if (!start.state_->handle) return stop.state_->host_ms - start.state_->host_ms;
-        start.synchronize();
-        stop.synchronize();
+        start.wait();
+        stop.wait();
         const runtime::cuda_session cuda(start.where(), "elapsed_ms");
         float ms = 0;
         cuda.check(cuda->event_elapsed(&ms, start.state_->handle, stop.state_->handle),

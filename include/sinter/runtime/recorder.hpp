@@ -199,7 +199,7 @@ private:
         auto b = std::make_shared<base>(base{event(d)});
         const stream idle(d);
         b->at.record(idle);
-        b->at.synchronize();
+        b->at.wait();
         b->host_us = now_us();
         return b;
     }

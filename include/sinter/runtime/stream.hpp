@@ -33,9 +33,12 @@ public:
     /// The `cudaStream_t`; null is the default one.
     void* handle() const { return handle_; }
 
-    /// True when all work in this queue is done. Throws device_error when the device has failed.
+    /// True when all work in this queue is done. Throws as `synchronize`.
     bool query() const {
-        if (!device_.is_cuda()) return true;
+        if (!device_.is_cuda()) {
+            runtime::refuse_reported(device_);
+            return true;
+        }
         const runtime::cuda_session cuda(device_, "query a stream");
         const uint64 last = cuda.log().now();
         const int code = cuda->stream_query(handle_);
@@ -45,15 +48,18 @@ public:
         }
         cuda.check(code, "cudaStreamQuery");
         cuda.log().done(last, handle_);
+        runtime::refuse_reported(device_);
         return true;
     }
-    /// Waits until all work in this queue is done. Throws device_error when any of it failed.
+    /// Waits until all work in this queue is done. Throws device_error when any of it failed, and
+    /// index_error when a kernel of this device met an index outside an axis: the first that did.
     void synchronize() const {
-        if (!device_.is_cuda()) return;
+        if (!device_.is_cuda()) return runtime::refuse_reported(device_);
         const runtime::cuda_session cuda(device_, "synchronize");
         const uint64 last = cuda.log().now();
         cuda.check(cuda->stream_synchronize(handle_), "cudaStreamSynchronize");
         cuda.log().done(last, handle_);
+        runtime::refuse_reported(device_);
     }
     /// What is queued here from now on runs after the work before `e`, which may be of another
     /// device. The host does not wait.
@@ -143,14 +149,16 @@ inline void event::record(const stream& s) {
 }
 inline void event::record() { record(current_stream(where())); }
 
-/// Waits until all work on `d` is done. Throws device_error when any of it failed.
+/// Waits until all work on `d` is done. Throws device_error when any of it failed, and index_error
+/// when it met an index outside an axis.
 inline void synchronize(device d) {
     runtime::require_device(d, "synchronize");
-    if (!d.is_cuda()) return;
+    if (!d.is_cuda()) return runtime::refuse_reported(d);
     const runtime::cuda_session cuda(d, "synchronize");
     const uint64 last = cuda.log().now();
     cuda.check(cuda->device_synchronize(), "cudaDeviceSynchronize");
     cuda.log().done(last);
+    runtime::refuse_reported(d);
 }
 inline void synchronize() { synchronize(default_device()); }
 /// Waits until all work on `s` is done.

@@ -138,13 +138,4 @@ auto ones_like(const X& x) {
     return full_like(x, 1);
 }
 
-/// Integer labels as rows with a 1 in column `label` and 0 elsewhere, along a new last axis of
-/// extent `classes`. A label outside [0, classes) gives a row of zeros. Lazy.
-template <class T = int64, expression L>
-auto one_hot(const L& labels, int64 classes) {
-    static_assert(category(symbol_of<L>::type) <= 1, "one_hot: the labels must be integers.");
-    constexpr int R = symbol_of<L>::rank;
-    return astype<T>(unsqueeze(labels, axis<R>) == detail::numbers_to<T>(classes, {}));
-}
-
 }  // namespace sinter

@@ -3,6 +3,7 @@
 
 #include "sinter/expr/coordinate.hpp"
 #include "sinter/expr/statistics.hpp"
+#include "sinter/tensor/inside.hpp"
 #include "sinter/tensor/rearrange.hpp"
 
 namespace sinter {
@@ -20,18 +21,27 @@ struct cross_entropy_options {
 
 namespace detail {
 
+// 0 where a row is left out, NaN where its label is outside: then `slot` is told. What it sees has
+// names: the same comparison written twice would be a guess that it is one, and a second program.
+struct finished_row {
+    int64 slot;
+    template <class X, class L, class O, class N>
+    auto operator()(X row, L label, O left_out, N classes) const {
+        const auto valid = inside(where(left_out, 0, label), classes, slot);
+        return where(left_out, 0, where(valid, row, __builtin_nan("")));
+    }
+};
 // Rows of one value each, as (..., 1), of logits x. Without smoothing no mean of a row is computed.
+// `slot`: where a label outside is told.
 template <bool Smooth, class X, class Y>
-auto rows_of_labels(const X& x, const Y& label, const cross_entropy_options& o) {
+auto rows_of_labels(const X& x, const Y& label, const cross_entropy_options& o, int64 slot) {
     const auto c = x - stop_gradient(max(x, axis<-1>, keepdims));
     const auto log_sum = log(sum(exp(c), axis<-1>, keepdims));
     const auto own = sum(where(coordinate(x, axis<-1>) == label, c, 0), axis<-1>, keepdims);
     // As int64: no label is compared in a type that cannot hold it.
     const auto classes = make<sym::count<1, dtype::i64, symbol_of<X>>>(x);
     const auto finish = [&](const auto& row) {
-        return where(label == o.ignore_index,
-                     0,
-                     where(label >= 0 && label < classes, row, __builtin_nan("")));
+        return with(finished_row{slot}, row, label, label == o.ignore_index, classes);
     };
     if constexpr (Smooth) {
         const double s = o.label_smoothing;
@@ -57,6 +67,7 @@ auto rows_of_probabilities(const X& x, const Y& y, const cross_entropy_options& 
 template <reduction R, bool Smooth, bool Labels>
 struct cross_entropy_of {
     cross_entropy_options options;
+    int64 slot;
     template <class X, class Y>
     auto operator()(X x, Y y) const {
         constexpr dtype given = floating_type(symbol_of<X>::type);
@@ -64,7 +75,7 @@ struct cross_entropy_of {
         const auto logits = make<sym::as<t, symbol_of<X>>>(x);
         if constexpr (Labels) {
             const auto label = astype<int64>(unsqueeze(y, axis<-1>));
-            const auto rows = rows_of_labels<Smooth>(logits, label, options);
+            const auto rows = rows_of_labels<Smooth>(logits, label, options, slot);
             if constexpr (R == reduction::mean) {
                 const auto valid = astype<storage_t<t>>(label != options.ignore_index);
                 // As many as the logits have rows, known when compiling: so both sums are one walk.
@@ -95,7 +106,7 @@ private:
     }
 };
 
-template <reduction R, bool Smooth, class X, class Y>
+template <reduction R, bool Smooth, class B, class X, class Y>
 auto cross_entropy(X&& x, Y&& y, const cross_entropy_options& o) {
     using SX = symbol_of<X>;
     using SY = symbol_of<Y>;
@@ -106,7 +117,12 @@ auto cross_entropy(X&& x, Y&& y, const cross_entropy_options& o) {
         "or probabilities of shape (..., classes).");
     static_assert(SY::type != dtype::boolean,
                   "cross_entropy: labels are integers, or the probabilities of all classes.");
-    return with(cross_entropy_of<R, Smooth, labels>{o}, std::forward<X>(x), std::forward<Y>(y));
+    int64 slot = 0;
+    if constexpr (labels)
+        slot = check_labels<B>(
+            "cross_entropy", y, place_of(x), SX::rank - 1, extents_of(x), &o.ignore_index);
+    return with(
+        cross_entropy_of<R, Smooth, labels>{o, slot}, std::forward<X>(x), std::forward<Y>(y));
 }
 
 }  // namespace detail
@@ -114,22 +130,23 @@ auto cross_entropy(X&& x, Y&& y, const cross_entropy_options& o) {
 /// The cross entropy of softmax(logits) over the last axis: of integer labels, one fewer axis,
 /// logsumexp(x) - x[label]; of the probabilities of all classes, -sum(p * log_softmax(x)). The mean
 /// over all rows, or with `cross_entropy<reduction::none>` and `<reduction::sum>` the rows or their
-/// sum. Rows labelled -100 are left out; a label outside [0, classes) gives NaN. Half and bfloat16
-/// compute in float. One kernel, the mean or sum included, reads the logits once where rows fit on
-/// chip.
-template <reduction R = reduction::mean, expression X, expression Y>
+/// sum. Rows labelled -100 are left out; a label outside [0, classes) is an index_error: on the
+/// host before anything else happens, of a device, where the row is NaN, at the next point where
+/// the host waits for it. Half and bfloat16 compute in float. One kernel, the mean or sum included,
+/// reads the logits once where rows fit on chip.
+template <reduction R = reduction::mean, expression X, expression Y, class B = backend>
 auto cross_entropy(X&& logits, Y&& labels) {
-    return detail::cross_entropy<R, false>(
+    return detail::cross_entropy<R, false, B>(
         std::forward<X>(logits), std::forward<Y>(labels), cross_entropy_options{});
 }
 /// The same with options: another ignore_index, and label smoothing, (1 - s) times the loss plus s
 /// times the mean of -log_softmax(x) over the classes.
-template <reduction R = reduction::mean, expression X, expression Y>
+template <reduction R = reduction::mean, expression X, expression Y, class B = backend>
 auto cross_entropy(X&& logits, Y&& labels, cross_entropy_options options) {
     if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
         throw error("cross_entropy: label_smoothing must lie in [0, 1], but is " +
                     std::to_string(options.label_smoothing) + ".");
-    return detail::cross_entropy<R, true>(
+    return detail::cross_entropy<R, true, B>(
         std::forward<X>(logits), std::forward<Y>(labels), options);
 }
 

@@ -4,10 +4,7 @@
 // Traffic: a row of neighbouring elements is read in full lines, but in accesses of one element.
 #pragma once
 
-#include <cstring>
-
-#include "sinter/ir/walk.hpp"
-#include "sinter/tensor/arange.hpp"
+#include "sinter/tensor/inside.hpp"
 
 namespace sinter {
 
@@ -35,53 +32,6 @@ struct offset_range {
     }
 };
 
-[[noreturn, gnu::cold]] inline void refuse_taken(
-    const char* operation, int64 index, int axis, const int64* extents, int rank) {
-    throw shape_error(std::string(operation) + ": index " + std::to_string(index) +
-                      " is outside axis " + std::to_string(axis) + " of shape " +
-                      shape_text(extents, rank) + ".");
-}
-/// The integer at `p`, of type `type`.
-inline int64 integer_at(const void* p, dtype type) {
-    const auto as = [p](auto x) {
-        std::memcpy(&x, p, sizeof x);
-        return static_cast<int64>(x);
-    };
-    switch (type) {
-        case dtype::u8: return as(uint8{});
-        case dtype::i8: return as(int8{});
-        case dtype::i16: return as(int16{});
-        case dtype::i32: return as(int32{});
-        default: return as(int64{});
-    }
-}
-/// Throws unless all indices in host memory are in [-extents[axis], extents[axis]).
-inline void require_inside(
-    const char* operation, const ir::array_ref& indices, int axis, const int64* extents, int rank) {
-    const int64 n = extents[axis];
-    for (ir::walk w(indices.extent, 0xff); !w.done; w.next()) {
-        const int64 at = ir::offset_of(indices, w.at) * size_of(indices.type);
-        const int64 i = integer_at(static_cast<const char*>(indices.data) + at, indices.type);
-        if (i < -n || i >= n) refuse_taken(operation, i, axis, extents, rank);
-    }
-}
-
-/// Looks at the indices where they are on the host; a lazy array is evaluated for that.
-template <class B, class T, int R, class I>
-void check_indices(const char* operation, const tensor<T, R>& x, const I& indices, int axis) {
-    constexpr dtype type = symbol_of<I>::type;
-    static_assert(category(type) == 1, "take and gather: the indices must be integers.");
-    if (x.extent(axis) == 0 && extents_of(indices).size() > 0)
-        refuse_taken(operation, 0, axis, x.extents().data(), R);
-    if (!x.where().is_host()) return;
-    if constexpr (lazy<I>) {
-        const auto values = eval<I, B>(indices);
-        require_inside(operation, values.as_array(), axis, x.extents().data(), R);
-    } else if (indices.where().is_host()) {
-        require_inside(operation, indices.as_array(), axis, x.extents().data(), R);
-    }
-}
-
 template <dtype D>
 constexpr auto taken_outside() {
     if constexpr (is_floating(D)) {
@@ -96,13 +46,14 @@ constexpr auto taken_outside() {
 template <class X, int A, int Q>
 struct element_taken {
     const X& x;
+    int64 slot;
     template <class I, class J>
     auto operator()(I given, J index) const {
         constexpr auto a = static_cast<std::size_t>(A);
         const offset_range range(x.as_array());
         // Lanes that compute no element of the result must not read outside either.
         const auto offset = clamp(beside<0>(given, index * x.strides()[a]), range.low, range.high);
-        return where(index >= 0 && index < x.extent(A),
+        return where(inside(index, x.extent(A), slot),
                      make<sym::taken<typename X::symbol, symbol_of<decltype(offset)>>>(x, offset),
                      taken_outside<X::type>());
     }
@@ -132,10 +83,21 @@ private:
 template <class X, int A, int Q>
 struct taken_at {
     const X& x;
+    int64 slot = 0;  // 0: nobody is told of an index outside
     template <class I>
     auto operator()(I given) const {
         const auto i = astype<int64>(given);
-        return with(element_taken<X, A, Q>{x}, given, where(i < 0, i + x.extent(A), i));
+        return with(element_taken<X, A, Q>{x, slot}, given, where(i < 0, i + x.extent(A), i));
+    }
+};
+
+/// Whether the class in a column is the label of its row.
+struct label_column {
+    int64 classes, slot;
+    template <class L>
+    auto operator()(L label) const {
+        const auto i = astype<int64>(label);
+        return inside(i, classes, slot) && i == numbers_to<L>(classes, {});
     }
 };
 
@@ -143,16 +105,16 @@ struct taken_at {
 
 /// The parts of `x` that integer indices name along an axis, which their shape replaces:
 /// `take(table, words)` of a table (n, d) and words (batch, length) has shape (batch, length, d).
-/// Negative indices count from the end. On the host an index outside is a shape_error before
-/// anything else happens, and a lazy index array is evaluated for that; elsewhere nobody looks, and
-/// such elements are NaN, of integers 0. Lazy otherwise: fuses into what follows.
+/// Negative indices count from the end. An index outside is an index_error: on the host before
+/// anything else happens, and a lazy index array is evaluated for that; of a device at the next
+/// point where the host waits for it. Lazy otherwise: fuses into what follows.
 template <element T, int R, expression I, int A = 0, class B = backend>
 auto take(const tensor<T, R>& x, const I& indices, axis_tag<A> = {}) {
     constexpr int axis_ = A < 0 ? A + R : A, Q = symbol_of<I>::rank;
     static_assert(R >= 1 && axis_ >= 0 && axis_ < R, "take: the axis must lie in [-rank, rank).");
     static_assert(R - 1 + Q <= max_rank, "take: the result would have more than 8 axes.");
-    detail::check_indices<B>("take", x, indices, axis_);
-    return with(detail::taken_at<tensor<T, R>, axis_, Q>{x},
+    const int64 slot = detail::check_indices<B>("take", x, indices, axis_);
+    return with(detail::taken_at<tensor<T, R>, axis_, Q>{x, slot},
                 detail::before_axes<R - 1 - axis_>(indices));
 }
 /// out[i, j] = x[index[i, j], j], here for axis 0 of a matrix: each element names its place along
@@ -168,8 +130,24 @@ auto gather(const tensor<T, R>& x, const I& indices, axis_tag<A>) {
             throw shape_error("gather: indices of shape " + shape_text(e) +
                               " are longer than an array of shape " + shape_text(x.extents()) +
                               " along axis " + std::to_string(d) + ".");
-    detail::check_indices<B>("gather", x, indices, axis_);
-    return with(detail::taken_at<tensor<T, R>, axis_, -1>{x}, indices);
+    const int64 slot = detail::check_indices<B>("gather", x, indices, axis_);
+    return with(detail::taken_at<tensor<T, R>, axis_, -1>{x, slot}, indices);
+}
+
+/// Integer labels as rows with a 1 in column `label` and 0 elsewhere, along a new last axis of
+/// extent `classes`. A label outside [0, classes) is an index_error, thrown as that of `take`.
+/// Lazy.
+template <class T = int64, expression L, class B = backend>
+auto one_hot(const L& labels, int64 classes) {
+    static_assert(category(symbol_of<L>::type) <= 1, "one_hot: the labels must be integers.");
+    constexpr int R = symbol_of<L>::rank;
+    static_assert(R < max_rank, "one_hot: the result would have more than 8 axes.");
+    shape<R + 1> e{};
+    for (int d = 0; d < R; ++d)
+        e[static_cast<std::size_t>(d)] = detail::extents_of(labels)[static_cast<std::size_t>(d)];
+    e[R] = classes > 0 ? classes : 0;
+    const int64 slot = detail::check_labels<B>("one_hot", labels, detail::place_of(labels), R, e);
+    return astype<T>(with(detail::label_column{classes, slot}, unsqueeze(labels, axis<R>)));
 }
 
 }  // namespace sinter
