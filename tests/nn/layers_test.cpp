@@ -202,6 +202,10 @@ TEST_CASE("losses") {
             rows);
         check_layer(
             "nll_loss", [&](auto& x) { return nn::nll_loss(log_softmax(x), labels); }, rows);
+        const tensor<double, 2> log_p = -sn::ones<double>(4, 5);
+        const tensor<int64, 1> outside{2, 0, 5, 1};
+        CHECK(error_of([&] { eval(nn::nll_loss(log_p, outside)).item(); }) ==
+              "nll_loss: index 5 is outside axis 1 of shape (4, 5).");
         tensor<double, 2> shares(rows, device::host());
         for (int64 k = 0; k < 20; ++k) shares.data()[k] = static_cast<double>(k % 3) / 2;
         shares = shares.to(sn::default_device());
