@@ -53,14 +53,10 @@ struct window_layout {
     uint32 position[window_steps]{};  // what a step adds to the position in the window
 };
 
-/// Elements of a strip.
+/// Elements of a strip: each has its own states, as in the reduce kernel.
 template <class C>
 SINTER_HD constexpr int window_width() {
-    int width = strip_width<C>();
-    while (width > 1 &&
-           width * static_cast<int>(sizeof(fold_states<C, 0>)) > tuning::reduce_state_bytes)
-        width /= 2;
-    return width;
+    return reduce_width<C>();
 }
 /// The most strips of a thread: as many as fit into its registers.
 template <class C>
