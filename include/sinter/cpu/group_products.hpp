@@ -36,14 +36,6 @@ struct group_products_avx2 : row_tile<float, 32, 4, 1> {
         }
         (std::memcpy(c + I * ld, &s[I], 32), ...);
     }
-    static void run(const std::byte* a,
-                    const int64* row,
-                    const sum_runs& sums,
-                    const std::byte* b,
-                    std::byte* c,
-                    int64 ld) {
-        multiply(a, row, sums, b, c, ld, make_ints<rows>{});
-    }
 };
 struct group_products_avx512 : row_tile<float, 64, 8, 1> {
     using tile = row_tile<float, 64, 8, 1>;
@@ -74,14 +66,6 @@ struct group_products_avx512 : row_tile<float, 64, 8, 1> {
             }
         }
         (std::memcpy(c + I * ld, &s[I], 64), ...);
-    }
-    static void run(const std::byte* a,
-                    const int64* row,
-                    const sum_runs& sums,
-                    const std::byte* b,
-                    std::byte* c,
-                    int64 ld) {
-        multiply(a, row, sums, b, c, ld, make_ints<rows>{});
     }
 };
 /// The kernels for float; other types have none.

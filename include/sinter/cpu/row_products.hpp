@@ -45,14 +45,6 @@ struct row_product_of : row_tile<T, Bytes, Rows, Vectors> {
           Vectors > 1 ? void(std::memcpy(c + I * ld + Bytes, &s[Vectors - 1][I], Bytes)) : void()),
          ...);
     }
-    static void run(const std::byte* a,
-                    const int64* row,
-                    const sum_runs& sums,
-                    const std::byte* b,
-                    std::byte* c,
-                    int64 ld) {
-        multiply(a, row, sums, b, c, ld, make_ints<Rows>{});
-    }
 };
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 // Written out for the reason that product.hpp gives.
@@ -84,14 +76,6 @@ struct row_product_avx2 : row_tile<T, 32, Rows, Vectors> {
           Vectors > 1 ? void(std::memcpy(c + I * ld + 32, &s[Vectors - 1][I], 32)) : void()),
          ...);
     }
-    static void run(const std::byte* a,
-                    const int64* row,
-                    const sum_runs& sums,
-                    const std::byte* b,
-                    std::byte* c,
-                    int64 ld) {
-        multiply(a, row, sums, b, c, ld, make_ints<Rows>{});
-    }
 };
 template <class T, int Rows, int Vectors>
 struct row_product_avx512 : row_tile<T, 64, Rows, Vectors> {
@@ -121,20 +105,21 @@ struct row_product_avx512 : row_tile<T, 64, Rows, Vectors> {
           Vectors > 1 ? void(std::memcpy(c + I * ld + 64, &s[Vectors - 1][I], 64)) : void()),
          ...);
     }
-    static void run(const std::byte* a,
-                    const int64* row,
-                    const sum_runs& sums,
-                    const std::byte* b,
-                    std::byte* c,
-                    int64 ld) {
-        multiply(a, row, sums, b, c, ld, make_ints<Rows>{});
-    }
 };
 #endif
 
 template <class K>
+void run_rows(const std::byte* a,
+              const int64* row,
+              const sum_runs& sums,
+              const std::byte* b,
+              std::byte* c,
+              int64 ld) {
+    K::multiply(a, row, sums, b, c, ld, make_ints<K::rows>{});
+}
+template <class K>
 constexpr row_kernel row_kernel_from() {
-    return {K::rows, K::columns, K::run};
+    return {K::rows, K::columns, &run_rows<K>};
 }
 /// All of one type: for 16, 32 and 64 bytes, of one vector and of two. 16 registers hold no more
 /// than four rows of two.

@@ -83,6 +83,7 @@ inline int recomputed(const program_table& t, const plan_table& p, const ir::arr
     }
     return worst;
 }
+
 /// True when a product of plan `p` is pooled by its own kernel, although it has so few channels
 /// that a host folds a window in less time from memory than it takes to walk it in another order.
 inline bool pools_few(const plan_table& p, const ir::array_ref* value) {

@@ -18,6 +18,10 @@ inline constexpr int host_loop_flops = 28 * 1024, host_element_flops = 4;
 // (67e12 FLOP/s are half as many multiply-adds) while its memory moves 4.8e12 bytes, an A100 9.7e12
 // and 1.6e12; and one more launch takes about 2 us until its memory is busy.
 inline constexpr int device_flops_per_byte = 6, device_launch_bytes = 8 * 1024 * 1024;
+// The same for what is mostly arithmetic of integers, of which a processor does half as much: what
+// it may take to compute a product's operand again in all windows, and save a launch. 32 images of
+// 28 x 28 that are moved at random fit, under windows of 3 x 3, 64 do not.
+inline constexpr int64 recomputed_flops = int64{device_launch_bytes} * device_flops_per_byte / 2;
 
 // ---- map
 // 256 threads: eight warps, the rows of a tile. Six such blocks fit on an SM at up to 40 registers.
@@ -161,11 +165,6 @@ inline constexpr int direct_most_sums = 256, direct_least_pass = 8;
 // What bringing an operand's element into shared memory costs, in products of a thread, and how
 // many of these tensor cores do in the time of one.
 inline constexpr int direct_gather = 16, direct_per_core = 8;
-// What a product's operand may cost to be computed again in all windows, counted as operations are:
-// one or two instructions each. A launch and a trip of the operand through memory take about 2.5
-// us, in which an H200 issues some 4e7 integer instructions; 32 images of 28 x 28 that are moved at
-// random fit, under windows of 3 x 3, 40 do not.
-inline constexpr int64 recomputed_flops = 24'000'000;
 
 // ---- matmul on tensor cores: a 128 x 128 tile by 2 x 4 warps, 64 x 32 results each: a warp reads
 // 6 fragments for 16 products of tensor cores. 64 bytes along k, two rows of which make one wave of
